@@ -1,0 +1,5 @@
+"""`python -m mlsbom`."""
+
+from mlsbom.cli import main
+
+main()

@@ -1,0 +1,128 @@
+"""What a file says. An inspector reads one blob and yields facts; it opens no second file, and never sees the target's root.
+
+An inspector is a module with
+
+    RULES: tuple[Rule, ...]                                     the rules that it may fire
+    def inspect(blob: Blob, context: Context) -> Iterator[Yield]   facts, and requests to the driver
+
+and a `Row` in the `ROWS` of its family's `table.py`, which says for what it is called. Modules are imported when the first such file is
+met. An inspector yields a Shortfall (or lets a ReadError rise) for what it could not read; the driver writes everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from mlsbom.model import AnyFact, Rule
+
+if TYPE_CHECKING:
+    from mlsbom.blob import Blob
+    from mlsbom.budget import Budget
+    from mlsbom.knowledge import Packs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """When an inspector is called: where a format of the blob is in `formats`, or its base name fits one of `names` (lower-case; exact,
+    `*.ext`, or a glob; with a `/`, it is matched against the end of the path). With `triggers`, only where one of them occurs in the
+    first 8 MiB. `members`: whether it is called for members of archives, too."""
+
+    name: str
+    module: str
+    version: int = 1
+    formats: frozenset[str] = frozenset()
+    names: tuple[str, ...] = ()
+    triggers: tuple[bytes, ...] = ()
+    packs: tuple[str, ...] = ()
+    members: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """What an inspector may know besides the blob. `path` and `member` are for hints (folder names), never for evidence."""
+
+    packs: Packs
+    budget: Budget
+    path: str = ""
+    member: str = ""
+    formats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """Asks the driver to inspect a member of this blob. `blob` must have been accounted for in the budget where it was expanded.
+    `formats`: what it is known to be, instead of what its bytes look like."""
+
+    name: str
+    blob: Blob
+    formats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadAs:
+    """Asks the driver to read another file of the target under a format (`-r deps/list.in`). `path` is relative to this file's folder;
+    one that leaves the target, or is not there, becomes a Shortfall of this file at `line`."""
+
+    path: str
+    format: str
+    line: int | None = None
+
+
+Yield = AnyFact | Member | ReadAs
+
+
+class Inspector(Protocol):
+    """The shape of an inspector module."""
+
+    RULES: tuple[Rule, ...]
+
+    def inspect(self, blob: Blob, context: Context) -> Iterator[Yield]:
+        """Facts about one blob, in any order."""
+        ...
+
+
+@dataclass(slots=True)
+class Table:
+    """All rows, indexed by format and name; `find` gives those that apply, in table order."""
+
+    rows: tuple[Row, ...]
+    _formats: dict[str, list[int]] = field(default_factory=dict)
+    _exact: dict[str, list[int]] = field(default_factory=dict)
+    _suffix: dict[str, list[int]] = field(default_factory=dict)
+    _globs: list[tuple[object, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        import fnmatch
+        import re
+
+        for n, row in enumerate(self.rows):
+            for f in row.formats:
+                self._formats.setdefault(f, []).append(n)
+            for name in row.names:
+                if "/" in name:
+                    self._globs.append((re.compile(r"(?:.*/)?" + fnmatch.translate(name)), n))
+                elif name.startswith("*.") and not set(name[2:]) & set("*?["):
+                    self._suffix.setdefault(name[1:], []).append(n)
+                elif not set(name) & set("*?["):
+                    self._exact.setdefault(name, []).append(n)
+                else:
+                    self._globs.append((re.compile(r"(?:.*/)?" + fnmatch.translate(name)), n))
+
+    def find(self, formats: tuple[str, ...], path: str) -> list[Row]:
+        """The rows for a blob of these formats at this path (or member path)."""
+        hits: set[int] = set()
+        for f in formats:
+            hits.update(self._formats.get(f, ()))
+        lower = path.lower()
+        base = lower.rsplit("/", 1)[-1]
+        hits.update(self._exact.get(base, ()))
+        at = base.find(".")
+        while at >= 0:
+            hits.update(self._suffix.get(base[at:], ()))
+            at = base.find(".", at + 1)
+        for pattern, n in self._globs:
+            if n not in hits and pattern.fullmatch(lower):  # type: ignore[attr-defined]
+                hits.add(n)
+        return [self.rows[n] for n in sorted(hits)]

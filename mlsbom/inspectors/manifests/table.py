@@ -1,0 +1,7 @@
+"""The rows of the inspectors of manifests."""
+
+from __future__ import annotations
+
+from mlsbom.inspectors import Row
+
+ROWS: tuple[Row, ...] = ()
