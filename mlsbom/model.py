@@ -334,6 +334,18 @@ class Shortfall(Fact, kw_only=True, tag="shortfall"):
     reason: str
 
 
+class SignatureVerdict(Fact, kw_only=True, tag="signature"):
+    """What `verify` says of a bundle or a signed folder: the object that the command prints. Derived, never observed."""
+
+    result: dict[str, Any]
+
+
+class Comparison(Fact, kw_only=True, tag="comparison"):
+    """What `lineage` says of this model against a registered one: the object that the command prints. Derived, never observed."""
+
+    result: dict[str, Any]
+
+
 AnyFact = (
     Dependency
     | Import
@@ -351,6 +363,8 @@ AnyFact = (
     | MemberDigest
     | Finding
     | Shortfall
+    | SignatureVerdict
+    | Comparison
 )
 
 

@@ -1,0 +1,32 @@
+"""What the data packs know of what was observed: one module a resolver, run in the order of `ORDER`, each over the fold of those before.
+
+A resolver is a module with
+
+    RULES: tuple[Rule, ...]
+    def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterator[Observed]
+
+It is pure: no byte of the target, no network (unless `asked.online`), no clock. What it yields is marked with its name in `by` and is
+thrown away whole when asked again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+ORDER: Final[tuple[str, ...]] = ("shards", "imports", "malicious", "lookalike", "confusion", "signatures", "reach", "lineage", "licenses")
+"""Names of modules under mlsbom.resolve; one that is not there yet is no error to the fold, but its absence is a test's failure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the caller decided: the time (RFC 3339), the profile's use facts, trust anchors, and whether the network may be used."""
+
+    now: str
+    use: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    trust: tuple[Path, ...] = ()
+    identity: str | None = None
+    issuer: str | None = None
+    online: bool = False
