@@ -1,0 +1,216 @@
+"""From a source to a survey: walk, hash, identify, inspect. The one place that catches everything, and records it.
+
+    survey = collect(LocalSource("."), Options())
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from mlsbom import __version__
+from mlsbom.blob import BytesBlob
+from mlsbom.budget import Budget
+from mlsbom.collect.driver import Driver
+from mlsbom.collect.hashing import DigestCache, Digests, Hashers, cache_path, digest, responsive
+from mlsbom.errors import PackError, ReadError, Unreadable
+from mlsbom.knowledge import Packs
+from mlsbom.model import Artifact, Link, Observed, Place, Pointer, Shortfall, Status, Survey, Target, ToolInfo
+from mlsbom.sources import Entry, Source
+from mlsbom.sources.local import LocalSource, identity
+
+SMALL = 1 << 20  # read once, whole, in the main thread: measured best below about 1 MiB
+SIGNATURES = (".sig", ".sigstore", ".sigstore.json", ".intoto.jsonl", ".jsonl", ".asc", ".p7s", ".sig.json", ".bundle", ".attestation", ".publish.attestation", ".provenance")
+
+Observer = Callable[[str, int, int], None]
+"""Told (what, done, of) while collecting; `what` is a path."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Options:
+    """How to collect. `timeout` in seconds for the whole; `jobs` hash threads; `algorithms` wanted of every file."""
+
+    packs: Packs = field(default_factory=Packs)
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 2)
+    cache: bool = True
+    timeout: float | None = None
+    algorithms: tuple[str, ...] = ("sha256",)
+    observer: Observer | None = None
+    sketch: bool = True
+    created: str = ""
+
+
+def collect(source: Source, options: Options) -> Survey:
+    """Everything that is to be observed in a target. Never raises for what the target holds; NothingToScan where it holds nothing."""
+    return _Collection(source, options).run()
+
+
+class _Collection:
+    def __init__(self, source: Source, options: Options) -> None:
+        self.source = source
+        self.options = options
+        self.deadline = time.monotonic() + options.timeout if options.timeout else None
+        self.cache = DigestCache(cache_path() if options.cache and source.local else None)
+        self.artifacts: dict[str, Artifact] = {}
+        self.pending: dict[str, Future[Digests]] = {}
+        self.entries: dict[str, Entry] = {}
+        self.driver = Driver(options.packs, sketch=options.sketch)
+        self.done = 0
+
+    def run(self) -> Survey:
+        entries = sorted(self.source.entries(), key=_order)
+        self.entries = {e.path: e for e in entries}
+        hashers = Hashers(self.options.jobs)
+        try:
+            with responsive():
+                large = [e for e in entries if e.size > SMALL and not e.reason and e.kind in ("file", "symlink")]
+                early = [e for e in entries if e.size <= SMALL and _signature(e)]
+                for e in early:
+                    self.visit(e)
+                wanted = self.driver.wanted_algorithms()
+                for e in sorted(large, key=lambda e: -e.size):
+                    self.start(e, hashers, wanted.get(e.path, ()))
+                seen = {e.path for e in early}
+                for e in entries:
+                    if e.path not in seen:
+                        self.visit(e, wanted.get(e.path, ()))
+                self.read_as()
+                self.settle()
+        finally:
+            hashers.close()
+            self.cache.close()
+        return self.survey()
+
+    def start(self, entry: Entry, hashers: Hashers, more: tuple[str, ...]) -> None:
+        """Begin to hash a large file in a thread, unless the cache or the source knows it."""
+        algorithms = _algorithms(self.options.algorithms, more)
+        known = self.cache.get(entry.key) if entry.key and algorithms == ("sha256",) else None
+        if known:
+            self.pending[entry.path] = done = Future()
+            done.set_result((("sha256", known),))
+        elif isinstance(self.source, LocalSource):
+            source, deadline = self.source, self.deadline
+
+            def work() -> Digests:
+                descriptor = source.descriptor(entry)
+                try:
+                    got = digest(descriptor, entry.size, algorithms, deadline)
+                    if entry.key is not None and identity(descriptor) != entry.key:
+                        raise Unreadable("changed while it was read")
+                finally:
+                    os.close(descriptor)
+                return got
+
+            self.pending[entry.path] = hashers.submit(work)
+
+    def visit(self, entry: Entry, more: tuple[str, ...] = ()) -> None:
+        """Read one entry: digest (of small files), formats, facts."""
+        self.done += 1
+        if self.options.observer and (entry.size > SMALL or self.done % 256 == 0):
+            self.options.observer(entry.path, self.done, len(self.entries))
+        place = Place(path=entry.path)
+        if entry.link is not None:
+            self.driver.record(place, "walk", Link(kind="symlink", target=entry.link, inside=entry.inside))
+        elif entry.kind not in ("file", "folder", "history"):
+            self.driver.record(place, "walk", Link(kind=entry.kind))
+        if entry.reason:
+            status = Status.OPAQUE if entry.kind == "history" else Status.FAILED
+            self.driver.record(place, "walk", Shortfall(status=status, reason=entry.reason))
+            if entry.kind == "file":
+                self.artifacts[entry.path] = Artifact(path=entry.path, size=entry.size, coverage=Status.FAILED, digests=entry.declared, digest_by="declared")
+            return
+        if entry.kind not in ("file", "symlink"):
+            return
+        budget = Budget(entry.size, deadline=self.deadline)
+        try:
+            budget.check()
+            with ExitStack() as stack:
+                blob = stack.enter_context(self.source.open(entry))
+                digests: Digests = entry.declared
+                if self.source.local and entry.size <= SMALL:
+                    data = blob.data(SMALL)
+                    digests = tuple((a, hashlib.new(a, data).hexdigest()) for a in _algorithms(self.options.algorithms, more))
+                    blob = BytesBlob(data, blob.name)
+                formats = self.driver.identify(blob, place)
+                by = "computed" if self.source.local else "declared"
+                self.artifacts[entry.path] = Artifact(path=entry.path, size=entry.size, digests=digests, formats=formats, digest_by=by)
+                self.driver.inspect(blob, place, formats, budget)
+        except ReadError as e:
+            self.driver.shortfall(place, "walk", e)
+            self.artifacts.setdefault(entry.path, Artifact(path=entry.path, size=entry.size, digests=entry.declared, digest_by="declared"))
+
+    def read_as(self) -> None:
+        """Work through what inspectors asked to be read under another format, each (place, format) once."""
+        while self.driver.asked:
+            target, form, asker, line = self.driver.asked.pop()
+            entry = self.entries.get(target)
+            if entry is None or entry.reason or entry.kind not in ("file", "symlink"):
+                why = "leaves the target" if target.startswith("../") or target == ".." or target.startswith("/") else "is not there" if entry is None else entry.reason
+                self.driver.record(asker, "read-as", Shortfall(status=Status.PARTIAL, reason=f"names {target!r}, which {why}" + (f" (line {line})" if line else "")))
+                continue
+            place = Place(path=target)
+            try:
+                with self.source.open(entry) as blob:
+                    self.driver.inspect(blob, place, (form,), Budget(entry.size, deadline=self.deadline), only=form)
+            except ReadError as e:
+                self.driver.shortfall(place, "walk", e)
+
+    def settle(self) -> None:
+        """Collect the digests that threads made, and remember them."""
+        for path, future in self.pending.items():
+            entry = self.entries[path]
+            if self.options.observer:
+                self.options.observer(path, len(self.entries), len(self.entries))
+            try:
+                digests = future.result()
+            except ReadError as e:
+                self.driver.shortfall(Place(path=path), "hash", e)
+                continue
+            artifact = self.artifacts.get(path)
+            formats = artifact.formats if artifact else ()
+            self.artifacts[path] = Artifact(path=path, size=entry.size, digests=digests, formats=formats)
+            if entry.key:
+                self.cache.put(entry.key, dict(digests)["sha256"])
+
+    def survey(self) -> Survey:
+        worst = self.driver.worst()
+        artifacts = []
+        for path in sorted(self.artifacts):
+            a = self.artifacts[path]
+            pointer = self.driver.pointers.get(path)
+            if pointer is not None:  # the digest of what it stands for, never the pointer's own
+                a = Artifact(path=path, size=pointer.size if pointer.size is not None else a.size, digests=((pointer.algorithm, pointer.digest),),
+                             digest_by="declared", formats=a.formats)
+            artifacts.append(Artifact(path=path, size=a.size, digests=a.digests, digest_by=a.digest_by, formats=a.formats, coverage=worst.get(path, a.coverage)))
+        tree = hashlib.sha256()
+        for a in artifacts:
+            tree.update(f"{a.path}\0{dict(a.digests).get('sha256', '')}\0{a.size}\n".encode("utf-8", "surrogatepass"))
+        try:
+            digest_of_packs, date_of_packs = self.options.packs.digest, self.options.packs.date
+        except PackError as e:
+            digest_of_packs, date_of_packs = "", ""
+            self.driver.record(Place(path="."), "packs", Shortfall(status=Status.FAILED, reason=str(e)))
+        tool = ToolInfo(version=__version__, inspectors=self.driver.versions(), signatures_digest=digest_of_packs, signatures_date=date_of_packs)
+        target = Target(uri=self.source.uri, revision=self.source.revision, digest=tree.hexdigest(), name=self.source.name, source=self.source.kind)
+        return Survey(target=target, tool=tool, artifacts=tuple(artifacts), observed=self.driver.sorted_facts(), created=self.options.created)
+
+
+def _order(entry: Entry) -> bytes:
+    return entry.raw
+
+
+def _signature(entry: Entry) -> bool:
+    name = entry.path.rsplit("/", 1)[-1].lower()
+    return name.endswith(SIGNATURES) or name in ("model.sig", "claims.jsonl")
+
+
+def _algorithms(base: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*base, *(a for a in more if a in hashlib.algorithms_available))))
+
+
+__all__ = ["Observed", "Options", "Pointer", "collect"]

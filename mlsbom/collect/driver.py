@@ -1,0 +1,188 @@
+"""Hands each blob to the inspectors that want it, follows what they ask for, and records what went wrong.
+
+This module has the only `except Exception` of the package: an inspector that fails costs its file a coverage record and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import posixpath
+from collections.abc import Iterator
+from types import ModuleType
+
+import msgspec
+
+from mlsbom.blob import Blob
+from mlsbom.budget import Budget
+from mlsbom.errors import BudgetExceeded, PackError, ReadError
+from mlsbom.formats import FAMILY
+from mlsbom.formats.identify import identify
+from mlsbom.inspectors import Context, Member, ReadAs, Row
+from mlsbom.inspectors.table import table
+from mlsbom.knowledge import Packs
+from mlsbom.model import STATUS_ORDER, AnyFact, Bundle, MemberDigest, Observed, Place, Pointer, Shortfall, Status, TensorTable
+
+TRIGGER_WINDOW = 8 << 20
+MEMBER_DIGEST = 64 << 20  # members larger than this are weights; their archive's digest covers them
+OPAQUE_FAMILIES = frozenset({"data", ""})
+
+
+class Driver:
+    """Facts of all blobs of one target. `record` is the only way in."""
+
+    def __init__(self, packs: Packs, *, sketch: bool = True) -> None:
+        self.packs = packs
+        self.facts: list[Observed] = []
+        self.asked: list[tuple[str, str, Place, int | None]] = []
+        self.pointers: dict[str, Pointer] = {}
+        self._sketch = sketch
+        self._asked_once: set[tuple[str, str]] = set()
+        self._worst: dict[str, Status] = {}
+        self._used: dict[str, Row] = {}
+        self._bundles: list[Bundle] = []
+        self._table = table()
+
+    def record(self, place: Place, by: str, fact: AnyFact) -> None:
+        """Keep one fact."""
+        self.facts.append(Observed(place=place, by=by, fact=fact))
+        if isinstance(fact, Shortfall):
+            known = self._worst.get(place.path, Status.FULL)
+            if STATUS_ORDER[fact.status] > STATUS_ORDER[known]:
+                self._worst[place.path] = fact.status
+        elif isinstance(fact, Pointer) and not place.member:
+            self.pointers[place.path] = fact
+        elif isinstance(fact, Bundle):
+            self._bundles.append(fact)
+
+    def shortfall(self, place: Place, by: str, error: ReadError) -> None:
+        """Keep what an error says could not be read."""
+        where = f" (line {error.line})" if error.line is not None else f" (at byte {error.offset})" if error.offset is not None else ""
+        key = f" (key {error.key})" if error.key else ""
+        self.record(place, by, Shortfall(status=Status(error.status), reason=f"{error}{where}{key}"))
+
+    def identify(self, blob: Blob, place: Place) -> tuple[str, ...]:
+        """The formats of a blob; bytes that cannot be had are the caller's ReadError."""
+        return identify(blob, (place.member or place.path).rsplit("/", 1)[-1])
+
+    def inspect(self, blob: Blob, place: Place, formats: tuple[str, ...], budget: Budget, only: str = "") -> None:
+        """Run every inspector that wants this blob. `only`: as if it had this format and no name."""
+        rows = self._table.find(formats, "" if only else place.member or place.path)
+        ran = False
+        tables: list[TensorTable] = []
+        for row in rows:
+            if place.member and not row.members:
+                continue
+            if row.triggers and not self._triggered(row, blob, place):
+                ran = True
+                continue
+            ran = True
+            self._run(row, blob, place, formats, budget, tables)
+        if tables and self._sketch and not place.member:
+            self._fingerprint(blob, place, formats, tables, budget)
+        if not ran and FAMILY.get(formats[0] if formats else "", "") in OPAQUE_FAMILIES and formats != ("empty",):
+            self.record(place, "identify", Shortfall(status=Status.OPAQUE, reason=f"no reader for this format ({', '.join(formats) or 'unknown'})"))
+
+    def _triggered(self, row: Row, blob: Blob, place: Place) -> bool:
+        try:
+            window = blob.data(TRIGGER_WINDOW) if blob.size <= TRIGGER_WINDOW else blob.read_at(0, TRIGGER_WINDOW)
+        except ReadError as e:
+            self.shortfall(place, row.name, e)
+            return False
+        return any(t in window for t in row.triggers)
+
+    def _run(self, row: Row, blob: Blob, place: Place, formats: tuple[str, ...], budget: Budget, tables: list[TensorTable]) -> None:
+        self._used[row.name] = row
+        context = Context(packs=self.packs, budget=budget, path=place.path, member=place.member, formats=formats)
+        try:
+            module = _module(row.module)
+            for item in module.inspect(blob, context):
+                if isinstance(item, Member):
+                    self._member(item, place, budget)
+                elif isinstance(item, ReadAs):
+                    self._ask(item, place)
+                else:
+                    self.record(place, row.name, item)
+                    if isinstance(item, TensorTable):
+                        tables.append(item)
+        except ReadError as e:
+            self.shortfall(place, row.name, e)
+        except PackError as e:
+            self.record(place, row.name, Shortfall(status=Status.FAILED, reason=str(e)))
+        except (Exception, RecursionError) as e:  # noqa: BLE001 - the one boundary: whatever a hostile file provokes becomes its coverage
+            self.record(place, row.name, Shortfall(status=Status.FAILED, reason=f"inspector {row.name} failed: {type(e).__name__}: {str(e)[:200]}"))
+
+    def _member(self, item: Member, place: Place, budget: Budget) -> None:
+        inner = Place(path=place.path, member=f"{place.member}!/{item.name}" if place.member else item.name)
+        try:
+            with budget.deeper():
+                budget.member()
+                formats = item.formats or self.identify(item.blob, inner)
+                if item.blob.size <= MEMBER_DIGEST:
+                    hasher = hashlib.sha256()
+                    for piece in item.blob.chunks():
+                        hasher.update(piece)
+                    self.record(inner, "members", MemberDigest(sha256=hasher.hexdigest(), size=item.blob.size, format=formats[0]))
+                self.inspect(item.blob, inner, formats, budget)
+        except ReadError as e:
+            self.shortfall(inner, "members", e)
+            if isinstance(e, BudgetExceeded) and (budget.bytes_left < 0 or budget.members_left < 0):
+                raise
+
+    def _ask(self, item: ReadAs, place: Place) -> None:
+        if place.member:
+            self.record(place, "read-as", Shortfall(status=Status.PARTIAL, reason=f"names {item.path!r}, which is not followed inside an archive"))
+            return
+        wanted = item.path.replace("\\", "/")
+        target = wanted if wanted.startswith("/") else posixpath.normpath(posixpath.join(posixpath.dirname(place.path), wanted))
+        if (target, item.format) not in self._asked_once:
+            self._asked_once.add((target, item.format))
+            self.asked.append((target, item.format, place, item.line))
+
+    def _fingerprint(self, blob: Blob, place: Place, formats: tuple[str, ...], tables: list[TensorTable], budget: Budget) -> None:
+        """The one stage that reads tensor bytes a second time, and only where the registry knows a shape."""
+        try:
+            sketch = importlib.import_module("mlsbom.lineage.sketch").sketch
+            for fact in sketch(blob, formats, tuple(tables), self.packs, budget):
+                self.record(place, "lineage.sketch", fact)
+        except ReadError as e:
+            self.shortfall(place, "lineage.sketch", e)
+        except (PackError, ValueError, ArithmeticError) as e:
+            self.record(place, "lineage.sketch", Shortfall(status=Status.PARTIAL, reason=f"no fingerprint: {e}"))
+
+    def wanted_algorithms(self) -> dict[str, tuple[str, ...]]:
+        """The further digest algorithms that signatures found so far name, by path."""
+        wanted: dict[str, set[str]] = {}
+        for bundle in self._bundles:
+            for name, algorithm, _ in bundle.digests:
+                if algorithm != "sha256" and algorithm in hashlib.algorithms_available:
+                    wanted.setdefault(name, set()).add(algorithm)
+        return {name: tuple(sorted(a)) for name, a in wanted.items()}
+
+    def worst(self) -> dict[str, Status]:
+        """The worst status of every path that has one."""
+        return self._worst
+
+    def versions(self) -> tuple[tuple[str, int], ...]:
+        """All inspectors with their versions: a survey says with what it looked, also where nothing was there to look at."""
+        return tuple(sorted((r.name, r.version) for r in self._table.rows))
+
+    def sorted_facts(self) -> tuple[Observed, ...]:
+        """All facts in an order that does not depend on the order of files and inspectors, each once."""
+        encode = msgspec.json.Encoder().encode
+        keyed = {encode(o): o for o in self.facts}
+        return tuple(keyed[k] for k in sorted(keyed, key=lambda k: (keyed[k].place.path, keyed[k].place.member, k)))
+
+
+_modules: dict[str, ModuleType] = {}
+
+
+def _module(name: str) -> ModuleType:
+    if name not in _modules:
+        _modules[name] = importlib.import_module(name)
+    return _modules[name]
+
+
+def loaded_modules() -> Iterator[ModuleType]:
+    """The inspector modules that were needed so far."""
+    yield from _modules.values()

@@ -1,0 +1,99 @@
+"""Protocol buffers without a schema: fields of a message by the wire format, checked against the bytes that are there.
+
+Source: the encoding page of the protocol buffers documentation (wire types 0, 1, 2, 5; groups 3 and 4 are obsolete and skipped).
+Lengths are checked before anything is sliced; large fields (weights) are given as views and never copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from mlsbom.errors import Malformed
+
+VARINT: Final = 0
+FIXED64: Final = 1
+BYTES: Final = 2
+FIXED32: Final = 5
+
+View = memoryview
+Value = int | memoryview
+Field = tuple[int, int, Value, int]
+"""(field number, wire type, value, offset of the value): an integer for varints and fixed widths, a view for counted bytes."""
+
+
+def fields(data: bytes | memoryview, base: int = 0) -> Iterator[Field]:
+    """The fields of one message, in order. `base` is the offset of the message in its file. Raises Malformed at the first break."""
+    view = data if isinstance(data, memoryview) else memoryview(data)
+    at, end = 0, len(view)
+    groups = 0
+    while at < end:
+        key, at = varint(view, at, base)
+        number, wire = key >> 3, key & 7
+        if number == 0:
+            raise Malformed("field number 0 in a protocol buffer", offset=base + at)
+        start = at
+        value: Value
+        if wire == VARINT:
+            value, at = varint(view, at, base)
+        elif wire == BYTES:
+            size, start = varint(view, at, base)
+            at = start + size
+            if at > end:
+                raise Malformed(f"field {number} says {size} bytes, {end - start} are left", offset=base + start)
+            value = view[start:at]
+        elif wire in (FIXED64, FIXED32):
+            at = start + (8 if wire == FIXED64 else 4)
+            if at > end:
+                raise Malformed(f"field {number} ends past its message", offset=base + start)
+            value = int.from_bytes(view[start:at], "little")
+        elif wire == 3:
+            groups += 1
+            continue
+        elif wire == 4 and groups:
+            groups -= 1
+            continue
+        else:
+            raise Malformed(f"wire type {wire} does not exist", offset=base + start)
+        yield number, wire, value, base + start
+
+
+def varint(view: memoryview | bytes, at: int, base: int = 0) -> tuple[int, int]:
+    """(unsigned value cut to 64 bits, next offset). Raises Malformed past the end or over ten bytes."""
+    result = shift = 0
+    end = len(view)
+    while True:
+        if at >= end or shift > 63:
+            raise Malformed("a number ends past the message" if at >= end else "a number has more than ten bytes", offset=base + at)
+        byte = view[at]
+        at += 1
+        result |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return result & 0xFFFFFFFFFFFFFFFF, at
+        shift += 7
+
+
+def signed(value: int) -> int:
+    """An int64 or int32 field as stored in a varint."""
+    return value - (1 << 64) if value >= 1 << 63 else value
+
+
+def packed(wire: int, value: Value) -> list[int]:
+    """A repeated integer field, packed or not."""
+    if isinstance(value, int):
+        return [value]
+    out, at = [], 0
+    while at < len(value):
+        number, at = varint(value, at)
+        out.append(number)
+    return out
+
+
+def text(value: Value) -> str:
+    """A string field; invalid UTF-8 is replaced. An integer where bytes are due is an empty string."""
+    return "" if isinstance(value, int) else bytes(value).decode("utf-8", "replace")
+
+
+def message(value: Value) -> memoryview:
+    """A message field; an integer where bytes are due is an empty message."""
+    return memoryview(b"") if isinstance(value, int) else value

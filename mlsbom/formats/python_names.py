@@ -1,0 +1,422 @@
+"""What names and constant expressions in Python source mean, found without running anything.
+
+`Names(scopes).qualified(node, scope)` follows import aliases, simple assignments, `getattr`, `__import__`, `importlib.import_module`,
+`sys.modules`, `__dict__`, `vars`, `globals` and `attrgetter` to a dotted name (`os.system`, `builtins.eval`). `fold` computes constants:
+text and bytes joined, formatted, sliced, reversed, decoded (base64, hex, zlib, rot13), `chr` over literal lists; both within bounds of size
+and depth, and both answer "not known" rather than guess.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import binascii
+import builtins
+import bz2
+import codecs
+import lzma
+import zlib
+from typing import Any, Final
+
+from mlsbom.formats.python import Scope, Scopes
+
+LIMIT: Final = 1 << 20
+DEPTH: Final = 24
+STEPS: Final = 200_000
+
+
+class _Unknown:
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN: Final = _Unknown()
+"""What `fold` answers where a value is not known."""
+
+DECODERS: Final = frozenset({
+    "base64.b64decode", "base64.b32decode", "base64.b16decode", "base64.b85decode", "base64.a85decode", "base64.urlsafe_b64decode", "base64.standard_b64decode",
+    "base64.decodebytes", "base64.decodestring", "binascii.a2b_base64", "binascii.a2b_hex", "binascii.unhexlify", "zlib.decompress", "gzip.decompress",
+    "bz2.decompress", "lzma.decompress", "codecs.decode", "builtins.bytes.fromhex", "builtins.bytearray.fromhex", "marshal.loads", "pickle.loads", "builtins.chr",
+})
+"""Callables whose result is decoded data: text that was written so that it cannot be read."""
+
+_BUILTINS = frozenset(dir(builtins))
+_IMPORTERS = frozenset({"builtins.__import__", "importlib.import_module", "importlib.__import__", "imp.load_module", "pydoc.locate"})
+_IDENTITY = frozenset({"functools.partial", "builtins.staticmethod", "builtins.classmethod"})
+
+
+class Names:
+    """Resolves names and constants of one source. Results are remembered by node and scope."""
+
+    def __init__(self, scopes: Scopes) -> None:
+        self.scopes = scopes
+        self._names: dict[tuple[int, int], str | None] = {}
+        self._steps = STEPS
+
+    # --- names ---------------------------------------------------------------------------------------------------------------------
+
+    def qualified(self, node: ast.expr, scope: Scope, depth: int = 0) -> str | None:
+        """The dotted name that an expression means, or None. A name that is nowhere bound is `builtins.` where Python has such a builtin,
+        else itself. Of several bindings the first that leads to a dotted name counts."""
+        key = (id(node), id(scope))
+        if key in self._names:
+            return self._names[key]
+        if depth > DEPTH or self._steps <= 0:
+            return None
+        self._steps -= 1
+        if depth == 0 or not isinstance(node, ast.Name):
+            self._names[key] = None  # ends cycles
+        found = self._qualified(node, scope, depth + 1)
+        if found is not None or depth == 0:
+            self._names[key] = found
+        else:
+            self._names.pop(key, None)
+        return found
+
+    def _qualified(self, node: ast.expr, scope: Scope, depth: int) -> str | None:
+        match node:
+            case ast.Name(id=name):
+                return self._bound(name, scope, depth)
+            case ast.Attribute(value=value, attr=attr):
+                return self._attribute(value, attr, scope, depth)
+            case ast.Subscript(value=value, slice=index):
+                return self._subscript(value, index, scope, depth)
+            case ast.Call(func=func, args=args):
+                return self._call(func, args, scope, depth)
+            case ast.NamedExpr(value=value) | ast.Await(value=value) | ast.Starred(value=value):
+                return self.qualified(value, scope, depth)
+            case ast.IfExp(body=body, orelse=other):
+                return self.qualified(body, scope, depth) or self.qualified(other, scope, depth)
+            case ast.BoolOp(values=values):
+                return next(filter(None, (self.qualified(v, scope, depth) for v in values)), None)
+        return None
+
+    def _bound(self, name: str, scope: Scope, depth: int) -> str | None:
+        bindings = scope.lookup(name)
+        if bindings is None:
+            return f"builtins.{name}" if name in _BUILTINS else "builtins" if name == "__builtins__" else name
+        known: str | None = None
+        for binding in bindings[:8]:
+            found = binding if isinstance(binding, str) else None
+            if isinstance(binding, ast.expr) and not (isinstance(binding, ast.Name) and binding.id == name):
+                found = self.qualified(binding, scope, depth)
+            elif isinstance(binding, ast.Name):
+                outer = scope.parent
+                found = self._bound(name, outer, depth) if outer else (f"builtins.{name}" if name in _BUILTINS else None)
+            if found and (known is None or "." in found):
+                known = found
+        return known
+
+    def _attribute(self, value: ast.expr, attr: str, scope: Scope, depth: int) -> str | None:
+        if isinstance(value, ast.Name):
+            assigned = self.scopes.module.bindings.get(f"{value.id}.{attr}")
+            for binding in assigned or ():
+                if isinstance(binding, ast.expr) and (found := self.qualified(binding, scope, depth)) and "." in found:
+                    return found
+        base = self.qualified(value, scope, depth)
+        if base is None:
+            return None
+        if attr == "__dict__":
+            return f"{base}.__dict__"
+        if base.endswith(".__dict__") and attr in ("get", "__getitem__"):
+            return f"{base}.get"
+        if attr in ("__call__", "__func__", "__wrapped__") and "." in base:
+            return base
+        return f"{base}.{attr}"
+
+    def _subscript(self, value: ast.expr, index: ast.expr, scope: Scope, depth: int) -> str | None:
+        if isinstance(value, (ast.List, ast.Tuple)) and value.elts:
+            number = self.fold(index, scope, depth)
+            if isinstance(number, int) and -len(value.elts) <= number < len(value.elts):
+                return self.qualified(value.elts[number], scope, depth)
+            return None
+        if isinstance(value, ast.Dict):
+            key = self.fold(index, scope, depth)
+            for k, v in zip(value.keys, value.values, strict=True):
+                if k is not None and key is not UNKNOWN and self.fold(k, scope, depth) == key:
+                    return self.qualified(v, scope, depth)
+            return None
+        if isinstance(value, ast.Name):
+            for binding in scope.lookup(value.id) or ():
+                if isinstance(binding, (ast.Dict, ast.List, ast.Tuple)) and (found := self._subscript(binding, index, scope, depth)):
+                    return found
+        return self._item(self.qualified(value, scope, depth), self.fold(index, scope, depth))
+
+    def _item(self, base: str | None, key: Any) -> str | None:
+        if base is None or not isinstance(key, str):
+            return None
+        if base == "sys.modules":
+            return key
+        if base in ("builtins.globals()", "builtins.locals()", "builtins.vars()"):
+            return "builtins" if key == "__builtins__" else key
+        if base.endswith(".__dict__"):
+            return f"{base.removesuffix('.__dict__')}.{key}"
+        return f"builtins.{key}" if base == "builtins" else None
+
+    def _call(self, func: ast.expr, args: list[ast.expr], scope: Scope, depth: int) -> str | None:
+        name = self.qualified(func, scope, depth)
+        if name is None:
+            if isinstance(func, ast.Call) and args and self.qualified(func.func, scope, depth) == "operator.attrgetter" and func.args:
+                base, attr = self.qualified(args[0], scope, depth), self.fold(func.args[0], scope, depth)
+                return f"{base}.{attr}" if base and isinstance(attr, str) else None
+            return None
+        if name in ("builtins.globals", "builtins.locals", "builtins.vars") and not args:
+            return f"{name}()"
+        if not args:
+            return f"{name}()"
+        if name in _IMPORTERS:
+            module = self.fold(args[0], scope, depth)
+            return module if isinstance(module, str) and module else None
+        if name in ("builtins.getattr", "inspect.getattr_static", "builtins.object.__getattribute__") and len(args) > 1:
+            base, attr = self.qualified(args[0], scope, depth), self.fold(args[1], scope, depth)
+            return f"{base}.{attr}" if base and isinstance(attr, str) else None
+        if name.endswith((".__getattribute__", ".__getattr__")):
+            attr = self.fold(args[0], scope, depth)
+            return f"{name.rpartition('.')[0]}.{attr}" if isinstance(attr, str) else None
+        if name == "builtins.vars":
+            base = self.qualified(args[0], scope, depth)
+            return f"{base}.__dict__" if base else None
+        if name.endswith((".__dict__.get", "sys.modules.get", "globals().get", "__builtins__.get")):
+            return self._item(name.rpartition(".")[0], self.fold(args[0], scope, depth))
+        if name in _IDENTITY:
+            return self.qualified(args[0], scope, depth)
+        return f"{name}()"
+
+    # --- constants -----------------------------------------------------------------------------------------------------------------
+
+    def fold(self, node: ast.expr, scope: Scope, depth: int = 0) -> Any:
+        """The constant that an expression means (str, bytes, int, float, bool, None, tuple, list, dict), or UNKNOWN."""
+        if depth > DEPTH or self._steps <= 0:
+            return UNKNOWN
+        self._steps -= 1
+        value = self._fold(node, scope, depth + 1)
+        return UNKNOWN if isinstance(value, (str, bytes, list, tuple)) and len(value) > LIMIT else value
+
+    def text(self, node: ast.expr | None, scope: Scope) -> str | None:
+        """The constant text of an expression, or None. Bytes count as text where they are UTF-8."""
+        value = self.fold(node, scope) if node is not None else UNKNOWN
+        if isinstance(value, bytes):
+            try:
+                return value.decode()
+            except UnicodeDecodeError:
+                return None
+        return value if isinstance(value, str) else None
+
+    def _fold(self, node: ast.expr, scope: Scope, depth: int) -> Any:
+        match node:
+            case ast.Constant(value=value):
+                return value
+            case ast.Name(id=name):
+                return self._fold_name(name, scope, depth)
+            case ast.JoinedStr(values=values):
+                parts = [self.fold(v.value if isinstance(v, ast.FormattedValue) else v, scope, depth) for v in values]
+                return "".join(map(str, parts)) if UNKNOWN not in parts else UNKNOWN
+            case ast.List(elts=elts) | ast.Tuple(elts=elts) | ast.Set(elts=elts):
+                if len(elts) > 20_000:
+                    return UNKNOWN
+                items = [self.fold(e, scope, depth) for e in elts]
+                return UNKNOWN if any(i is UNKNOWN for i in items) else items
+            case ast.BinOp(left=left, op=op, right=right):
+                return _binary(op, self.fold(left, scope, depth), self.fold(right, scope, depth))
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                value = self.fold(operand, scope, depth)
+                return -value if isinstance(value, (int, float)) else UNKNOWN
+            case ast.Subscript(value=inner, slice=index):
+                return self._fold_subscript(inner, index, scope, depth)
+            case ast.ListComp() | ast.GeneratorExp():
+                return self._fold_comprehension(node, scope, depth)
+            case ast.Call():
+                return self._fold_call(node, scope, depth)
+        return UNKNOWN
+
+    def _fold_name(self, name: str, scope: Scope, depth: int) -> Any:
+        for binding in reversed(scope.lookup(name) or ()):
+            if isinstance(binding, ast.expr):
+                value = self.fold(binding, scope, depth)
+                if value is not UNKNOWN:
+                    return value
+        return UNKNOWN
+
+    def _fold_subscript(self, inner: ast.expr, index: ast.expr, scope: Scope, depth: int) -> Any:
+        if isinstance(inner, ast.Dict):
+            key = self.fold(index, scope, depth)
+            for k, v in zip(inner.keys, inner.values, strict=True):
+                if k is not None and key is not UNKNOWN and self.fold(k, scope, depth) == key:
+                    return self.fold(v, scope, depth)
+            return UNKNOWN
+        value = self.fold(inner, scope, depth)
+        if not isinstance(value, (str, bytes, list, tuple)):
+            return UNKNOWN
+        if isinstance(index, ast.Slice):
+            bounds = [None if b is None else self.fold(b, scope, depth) for b in (index.lower, index.upper, index.step)]
+            ok = all(b is None or isinstance(b, int) for b in bounds) and bounds[2] != 0
+            return value[slice(*bounds)] if ok else UNKNOWN
+        at = self.fold(index, scope, depth)
+        return value[at] if isinstance(at, int) and -len(value) <= at < len(value) else UNKNOWN
+
+    def _fold_comprehension(self, node: ast.ListComp | ast.GeneratorExp, scope: Scope, depth: int) -> Any:
+        if len(node.generators) != 1 or node.generators[0].ifs or not isinstance(node.generators[0].target, ast.Name):
+            return UNKNOWN
+        values = self.fold(node.generators[0].iter, scope, depth)
+        if not isinstance(values, (list, tuple, str, bytes)) or len(values) > 20_000:
+            return UNKNOWN
+        inner = Scope(ast.Lambda(), scope)
+        out = []
+        for value in values:
+            inner.bindings[node.generators[0].target.id] = [ast.Constant(value=value)]
+            out.append(self.fold(node.elt, inner, depth))
+            if out[-1] is UNKNOWN:
+                return UNKNOWN
+        return out
+
+    def _fold_call(self, node: ast.Call, scope: Scope, depth: int) -> Any:
+        if any(k.arg is None for k in node.keywords) or any(isinstance(a, ast.Starred) for a in node.args):
+            return UNKNOWN
+        args = [self.fold(a, scope, depth) for a in node.args]
+        keywords = {k.arg: self.fold(k.value, scope, depth) for k in node.keywords if k.arg}
+        if isinstance(node.func, ast.Attribute):
+            base = self.fold(node.func.value, scope, depth)
+            if base is not UNKNOWN:
+                return _method(base, node.func.attr, args, keywords)
+        name = self.qualified(node.func, scope, depth)
+        return _function(name, args) if name and UNKNOWN not in args else UNKNOWN
+
+
+def _binary(op: ast.operator, left: Any, right: Any) -> Any:
+    if left is UNKNOWN or right is UNKNOWN:
+        return UNKNOWN
+    try:
+        match op:
+            case ast.Add() if type(left) is type(right) or isinstance(left, (int, float)):
+                return left + right
+            case ast.Mult() if isinstance(right, int) and isinstance(left, (str, bytes, list)):
+                return left * right if len(left) * max(right, 0) <= LIMIT else UNKNOWN
+            case ast.Mod() if isinstance(left, (str, bytes)):
+                return left % (tuple(right) if isinstance(right, list) else right) if len(left) < 4096 and b"*" not in _bytes(left) else UNKNOWN
+            case ast.BitXor() if isinstance(left, int) and isinstance(right, int):
+                return left ^ right
+            case ast.Sub() if isinstance(left, (int, float)) and isinstance(right, (int, float)):
+                return left - right
+            case ast.Mod() if isinstance(left, int) and isinstance(right, int) and right:
+                return left % right
+            case ast.Mult() if isinstance(left, (int, float)) and isinstance(right, (int, float)) and abs(left) < 1e9 and abs(right) < 1e9:
+                return left * right
+            case ast.Div() if isinstance(left, str) and isinstance(right, str):  # pathlib, once folded to text
+                return f"{left.rstrip('/')}/{right}"
+    except (TypeError, ValueError, OverflowError):
+        pass
+    return UNKNOWN
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode("utf-8", "replace") if isinstance(value, str) else value
+
+
+_METHODS: Final = frozenset({"lower", "upper", "strip", "lstrip", "rstrip", "replace", "split", "title", "capitalize", "swapcase", "removeprefix", "removesuffix",
+                             "casefold", "splitlines", "rsplit", "partition", "translate"})
+
+
+def _method(base: Any, name: str, args: list[Any], keywords: dict[str, Any]) -> Any:
+    """A pure method of a constant."""
+    if UNKNOWN in args or UNKNOWN in keywords.values():
+        return UNKNOWN
+    try:
+        if isinstance(base, (str, bytes)):
+            if name == "join" and len(args) == 1 and isinstance(args[0], (list, tuple, str)):
+                parts = list(args[0])
+                return base.join(parts) if sum(map(len, parts)) + len(base) * len(parts) <= LIMIT else UNKNOWN
+            if name == "format" and isinstance(base, str) and "." not in base and ":" not in base and "[" not in base:
+                return base.format(*map(str, args), **{k: str(v) for k, v in keywords.items()})
+            if name in ("decode", "encode"):
+                codec = str((args or [keywords.get("encoding", "utf-8")])[0])
+                return _codec(base, codec)
+            if name == "hex" and isinstance(base, bytes):
+                return base.hex()
+            if name == "replace" and len(args) >= 2 and (not args[0] or len(base) * max(len(args[1]), 1) > 64 * LIMIT):
+                return UNKNOWN
+            if name in _METHODS:
+                return getattr(base, name)(*args)
+        if isinstance(base, (list, tuple)) and name == "copy":
+            return base
+        if isinstance(base, int) and name == "to_bytes" and args and isinstance(args[0], int) and args[0] < 4096:
+            return base.to_bytes(args[0], str(args[1]) if len(args) > 1 else str(keywords.get("byteorder", "big")))  # type: ignore[arg-type]
+    except (TypeError, ValueError, LookupError, AttributeError, OverflowError):
+        pass
+    return UNKNOWN
+
+
+def _codec(value: Any, codec: str) -> Any:
+    codec = codec.lower().replace("-", "_")
+    if codec in ("rot13", "rot_13") and isinstance(value, str):
+        return codecs.encode(value, "rot13")
+    raw = _bytes(value)
+    match codec:
+        case "hex" | "hex_codec":
+            return binascii.unhexlify(raw)
+        case "base64" | "base64_codec" | "base_64":
+            return base64.b64decode(raw)
+        case "zlib" | "zip" | "zlib_codec":
+            return _inflate(raw)
+        case "utf_8" | "utf8" | "ascii" | "latin1" | "latin_1" | "iso_8859_1" | "utf_16" | "utf_16_le" | "unicode_escape" | "utf_7":
+            return value.decode(codec) if isinstance(value, bytes) else value.encode(codec)
+    return UNKNOWN
+
+
+def _inflate(raw: bytes) -> Any:
+    machine = zlib.decompressobj(47)
+    out = machine.decompress(raw, LIMIT)
+    return out if not machine.unconsumed_tail else UNKNOWN
+
+
+_DECODE: Final[dict[str, Any]] = {
+    "base64.b64decode": base64.b64decode, "base64.urlsafe_b64decode": base64.urlsafe_b64decode, "base64.standard_b64decode": base64.b64decode,
+    "base64.b32decode": base64.b32decode, "base64.b16decode": base64.b16decode, "base64.b85decode": base64.b85decode, "base64.a85decode": base64.a85decode,
+    "base64.decodebytes": base64.decodebytes, "binascii.a2b_base64": binascii.a2b_base64, "binascii.unhexlify": binascii.unhexlify,
+    "binascii.a2b_hex": binascii.unhexlify, "zlib.decompress": _inflate, "gzip.decompress": _inflate,
+}
+
+
+def _function(name: str, args: list[Any]) -> Any:
+    """A pure function of constants."""
+    try:
+        first = args[0] if args else None
+        if name in _DECODE and isinstance(first, (str, bytes)):
+            return _DECODE[name](first if name not in ("zlib.decompress", "gzip.decompress", "base64.decodebytes") else _bytes(first))
+        match name:
+            case "bz2.decompress" | "lzma.decompress" if isinstance(first, bytes):
+                machine = bz2.BZ2Decompressor() if name.startswith("bz2") else lzma.LZMADecompressor(memlimit=64 << 20)
+                return machine.decompress(first, LIMIT)
+            case "codecs.decode" | "codecs.encode" if len(args) > 1:
+                return _codec(first, str(args[1]))
+            case "builtins.chr" if isinstance(first, int) and 0 <= first < 0x110000:
+                return chr(first)
+            case "builtins.ord" if isinstance(first, (str, bytes)) and len(first) == 1:
+                return ord(first)
+            case "builtins.bytes" | "builtins.bytearray" if isinstance(first, (list, tuple, bytes)):
+                return bytes(first)
+            case "builtins.bytes.fromhex" | "builtins.bytearray.fromhex" if isinstance(first, str):
+                return bytes.fromhex(first)
+            case "builtins.str" if len(args) == 1:
+                return str(first)
+            case "builtins.str" if isinstance(first, bytes):
+                return first.decode(str(args[1]))
+            case "builtins.int" if isinstance(first, (str, int)) and len(str(first)) < 4000:
+                return int(first, *args[1:])
+            case "builtins.reversed" if isinstance(first, (str, bytes, list, tuple)):
+                return list(first)[::-1]
+            case "builtins.list" | "builtins.tuple" if isinstance(first, (list, tuple, str, bytes)):
+                return list(first)
+            case "os.path.join" | "posixpath.join" | "pathlib.Path" | "pathlib.PurePath" if all(isinstance(a, str) for a in args):
+                return "/".join(a.rstrip("/") for a in args)
+            case "os.path.expanduser" | "os.fspath" | "os.path.abspath" | "os.path.normpath" if isinstance(first, str):
+                return first
+    except (TypeError, ValueError, LookupError, OverflowError, OSError, EOFError, lzma.LZMAError, zlib.error):
+        pass
+    return UNKNOWN
+
+
+def names(blob: Any) -> Names:
+    """The resolver of a blob: a reader for `Blob.parsed`. Raises as `python.tree`."""
+    from mlsbom.formats.python import scopes
+
+    return Names(blob.parsed(scopes))

@@ -1,0 +1,191 @@
+"""Sniffing of formats that have no magic: protocol buffers by schema, UBJSON, MessagePack, Torch7 streams.
+
+A protocol buffer is recognised by the numbers and wire types of its first fields and of one nested message: a schema is named only where
+both fit. Truncated files are recognised too; nothing large is read.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from mlsbom.blob import Blob
+
+_FIELDS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    number: int
+    wire: int
+    start: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Schema:
+    """`fields`: number -> wire type; `need`: one of these must be there; `inner`: number -> fields of its message, of which at least one
+    must be there and all must fit; `suffixes` break ties."""
+
+    name: str
+    fields: dict[int, int]
+    need: frozenset[int]
+    inner: tuple[tuple[int, dict[int, int]], ...]
+    suffixes: tuple[str, ...]
+    open_from: int = 1 << 30
+
+
+_STRINGS = dict.fromkeys(range(1, 10), 2)
+_GRAPH: Final = {1: 2, 2: 2, 5: 2, 10: 2, 11: 2, 12: 2, 13: 2, 14: 2, 15: 2, 16: 2}
+_NODE_DEF: Final = {1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, 7: 2}
+_SCHEMAS: Final[tuple[_Schema, ...]] = (
+    _Schema("onnx", {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}, frozenset({7, 8}),
+            ((7, _GRAPH), (8, {1: 2, 2: 0})), (".onnx", ".ort", ".pb")),
+    _Schema("coreml", {1: 0, 2: 2, 10: 0}, frozenset({2, *range(200, 3001)}), ((2, {1: 2, 10: 2, 11: 2, 12: 2, 13: 2, 20: 0, 21: 2, 50: 2, 100: 2}),),
+            (".mlmodel", ".mlpackage"), open_from=200),
+    _Schema("cntk", {1: 0, 2: 2}, frozenset({2}), ((2, {1: 2, 2: 2}),), (".dnn", ".cmf", ".model", ".cntk")),
+    _Schema("saved-model", {1: 0, 2: 2}, frozenset({2}), ((2, _STRINGS),), ("saved_model.pb", ".pb")),
+    _Schema("meta-graph", {1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, 7: 2}, frozenset({2}),
+            ((1, {1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, 7: 0, 8: 2}), (2, {1: 2, 2: 2, 3: 0, 4: 2, 5: 2})), (".meta",)),
+    _Schema("paddle", {1: 2, 2: 2, 3: 2, 4: 2, 5: 2}, frozenset({1}), ((1, {1: 0, 2: 0, 3: 2, 4: 2, 5: 0}),), (".pdmodel", "__model__")),
+    _Schema("sentencepiece", {1: 2, 2: 2, 3: 2, 4: 2, 5: 2}, frozenset({1}), ((1, {1: 2, 2: 5, 3: 0}),), (".model", ".spm", ".vocab")),
+    _Schema("graph-def", {1: 2, 2: 2, 3: 0, 4: 2, 5: 2}, frozenset({1}), ((1, _NODE_DEF),), (".pb", ".pbtxt", ".graphdef")),
+    _Schema("caffe", {1: 2, 2: 2, 3: 2, 4: 0, 5: 0, 6: 2, 7: 0, 8: 2, 100: 2}, frozenset({2, 100}), ((100, {1: 2, 2: 2, 3: 2, 4: 2}),), (".caffemodel",)),
+    _Schema("tensor-proto", {1: 0, 2: 0, 3: 2, 4: 2, 5: 2, 6: 2, 7: 2, 8: 2, 9: 2, 13: 2, 14: 0}, frozenset({9, 8}), (), (".pb",)),
+)
+
+
+def protobuf_kind(blob: Blob, name: str = "") -> str | None:
+    """The format of a serialised protocol buffer of a known schema, or None. `name` breaks ties only."""
+    if blob.head[0] not in (0x08, 0x0A, 0x12, 0x10, 0x1A):
+        return None
+    top = _heads(blob, 0, blob.size)
+    if not top:
+        return None
+    fitting = [s for s in _SCHEMAS if _fits(blob, top, s)]
+    return next((s.name for s in fitting if name.endswith(s.suffixes)), fitting[0].name if fitting else None)
+
+
+def _fits(blob: Blob, top: list[_Head], schema: _Schema) -> bool:
+    numbers = {h.number for h in top}
+    if not numbers & schema.need or not all(_right(h, schema.fields) or (h.number >= schema.open_from and h.wire == 2) for h in top[:8]):
+        return False
+    if not schema.inner:
+        return len(numbers) >= 3 and name_like(blob, top, 8)
+    checked = 0
+    for number, inner in schema.inner:
+        found = next((h for h in top if h.number == number and h.wire == 2 and h.size), None)
+        if found is None:
+            continue
+        heads = _heads(blob, found.start, min(found.start + found.size, blob.size))
+        if not heads or not all(_right(h, inner) for h in heads[:6]):
+            return False
+        if schema.name == "sentencepiece" and {h.number for h in heads[:2]} != {1, 2}:
+            return False
+        if schema.name in ("graph-def", "cntk") and not {1, 2} <= {h.number for h in heads}:
+            return False
+        if schema.name == "paddle" and (heads[0].number, heads[0].wire) != (1, 0):
+            return False
+        if schema.name == "saved-model" and not numbers >= {1, 2} and not {1, 2} & {h.number for h in heads}:
+            return False
+        checked += 1
+    return checked > 0
+
+
+def name_like(blob: Blob, top: list[_Head], number: int) -> bool:
+    """Whether a field is printable text."""
+    found = next((h for h in top if h.number == number and h.wire == 2), None)
+    text = blob.read_at(found.start, min(found.size, 64)) if found else b""
+    return bool(text) and all(0x20 <= b < 0x7F for b in text)
+
+
+def _right(head: _Head, fields: dict[int, int]) -> bool:
+    want = fields.get(head.number)
+    return want == head.wire or (want == 0 and head.wire == 2)
+
+
+def _heads(blob: Blob, at: int, end: int) -> list[_Head]:
+    """Number, wire type, start and size of the first fields of a message; what comes before a break, if it breaks."""
+    out: list[_Head] = []
+    while at < end and len(out) < _FIELDS:
+        piece = blob.read_at(at, min(20, end - at))
+        key, used = _varint(piece, 0)
+        if used == 0 or key >> 3 == 0 or key >> 3 > 3000:
+            break
+        wire = key & 7
+        if wire == 2:
+            size, stop = _varint(piece, used)
+            if stop == 0:
+                break
+            out.append(_Head(key >> 3, wire, at + stop, size))
+            at += stop + size
+        elif wire == 0:
+            _, stop = _varint(piece, used)
+            if stop == 0:
+                break
+            out.append(_Head(key >> 3, wire, at + used, stop - used))
+            at += stop
+        elif wire in (1, 5):
+            out.append(_Head(key >> 3, wire, at + used, 8 if wire == 1 else 4))
+            at += used + (8 if wire == 1 else 4)
+        else:
+            break
+    return out
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """(value, next offset); next offset 0 where it breaks."""
+    result = shift = 0
+    while at < len(data) and shift < 64:
+        byte = data[at]
+        at += 1
+        result |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return result, at
+        shift += 7
+    return 0, 0
+
+
+def ubjson_start(head: bytes) -> bool:
+    """An object of UBJSON whose first key is text: `{`, an integer marker, a length, letters (XGBoost writes `{L` with eight bytes)."""
+    match = re.match(rb"\{(?:[iU](.)|I(..)|l(.{4})|L(.{8}))", head, re.S)
+    if not match:
+        return False
+    raw = next(g for g in match.groups() if g is not None)
+    size = int.from_bytes(raw, "big")
+    key = head[match.end() : match.end() + size]
+    return 0 < size <= 256 and len(key) == size and re.fullmatch(rb"[\w .:-]+", key) is not None
+
+
+def msgpack_start(head: bytes) -> bool:
+    """A MessagePack map (or a list of maps) whose first key is text."""
+    at = 0
+    for _ in range(3):
+        byte = head[at] if at < len(head) else 0
+        if 0x91 <= byte <= 0x9F:
+            at += 1
+            continue
+        if 0x81 <= byte <= 0x8F:
+            at += 1
+        elif byte == 0xDE:
+            at += 3
+        elif byte == 0xDF:
+            at += 5
+        else:
+            return False
+        break
+    byte = head[at] if at < len(head) else 0
+    if 0xA1 <= byte <= 0xBF:
+        start, size = at + 1, byte & 0x1F
+    elif byte == 0xD9 and at + 1 < len(head):
+        start, size = at + 2, head[at + 1]
+    else:
+        return False
+    key = head[start : start + size]
+    return len(key) == size and re.fullmatch(rb"[\x20-\x7e]+", key) is not None
+
+
+def torch7_start(head: bytes) -> bool:
+    """A binary Torch7 stream: type tag 4 (torch object) or 3 (table), index 1, then for an object its version string `V 1`."""
+    return head[:8] == b"\x04\x00\x00\x00\x01\x00\x00\x00" and head[12:15] == b"V 1" or head[:8] == b"\x03\x00\x00\x00\x01\x00\x00\x00"

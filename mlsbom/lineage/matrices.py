@@ -1,0 +1,318 @@
+"""A tensor as a matrix whose rows are exchangeable, and the sketch of such a matrix.
+
+Reference side: one view, whose rows run over the axis that carries no meaning (hidden units). Suspect side: every matrix that the tensor
+may be (stored, transposed, channels last, a stack of experts). A *sketch* standardises each column, multiplies by a fixed m x 128 matrix
+of signs and scales rows to length 1: folded norms, shared means and scales of units fall away; the order of rows stays.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from mlsbom.lineage.codes import splitmix
+from mlsbom.lineage.tensors import Array, Values
+
+WIDTH: Final = 128  # of a sketch
+KEPT: Final = 32  # rows kept of a matrix
+MATRICES: Final = 32  # matrices kept of a model
+MIN_ROWS: Final = 32
+MIN_COLUMNS: Final = 16
+MIN_SIZE: Final = 4096
+MAX_COLUMNS: Final = 32_768  # of a wider matrix the first so many are sketched: vocabularies that were cut or extended stay comparable
+SEED: Final = 20261121
+SAMPLED: Final = 1 << 20  # elements of the rows that the reference side takes its column statistics from
+BLOCK: Final = 1 << 19  # elements of a block of rows
+KERNEL: Final = 11  # the largest extent of a convolution's window that layouts are guessed for
+
+ANCHORED: Final = re.compile(r"embed|wte|wpe|lm_head|vocab|tok_emb|position|pos_emb|classif", re.IGNORECASE)
+"""Names of tensors whose long axis is the same for everyone: vocabulary, positions, classes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """An n x m matrix inside a tensor, never copied as a whole.
+
+    `base`: `rows` (the n rows stand one after another), `columns` (the tensor is stored as m x n), `stack` (`count` matrices stored as
+    m x n/count each). `order`: for each stored column its place among the view's columns, where these are permuted (channels last).
+    `stride`: the stored length of a line, longer than m or n where the view is cut.
+    """
+
+    rows: int
+    columns: int
+    base: str
+    stride: int
+    count: int = 1
+    order: tuple[int, ...] | None = None
+
+    @property
+    def testable(self) -> bool:
+        """Large enough for a test to mean anything."""
+        return self.rows >= MIN_ROWS and self.columns >= MIN_COLUMNS and self.rows * self.columns >= MIN_SIZE
+
+
+def flat_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape without leading ones (of tensors with more than two axes)."""
+    if len(shape) > 2 and shape[0] == 1:
+        return tuple(d for d in shape if d != 1) or (1,)
+    return shape
+
+
+def anchored(name: str, shape: tuple[int, ...]) -> bool:
+    """Whether the long axis of a 2-D tensor is one that all models share, so that testing its order would be unsound."""
+    long, short = max(shape), min(shape)
+    return long > 8 * short or long >= 20_000 or ANCHORED.search(name) is not None
+
+
+def _stored(n: int, m: int, order: tuple[int, ...] | None = None) -> View:
+    return View(rows=n, columns=m if order else min(m, MAX_COLUMNS), base="rows", stride=m, order=order)
+
+
+def _transposed(m: int, n: int, order: tuple[int, ...] | None = None) -> View:
+    """The view of a tensor stored as m x n."""
+    return View(rows=n, columns=m if order else min(m, MAX_COLUMNS), base="columns", stride=n, order=order)
+
+
+def _permuted(extents: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    """For columns stored with these extents, where each goes when their axes are put into this order."""
+    target = np.arange(math.prod(extents)).reshape([extents[a] for a in axes])
+    return tuple(np.transpose(target, np.argsort(axes)).reshape(-1).tolist())
+
+
+def _hwio(shape: tuple[int, ...]) -> View:
+    """A convolution with channels last (TensorFlow, Keras), as output x (input, window)."""
+    *window, i, o = shape
+    return _transposed(math.prod(window) * i, o, _permuted((*window, i), (len(window), *range(len(window)))))
+
+
+def _ohwi(shape: tuple[int, ...]) -> View:
+    """A convolution as TensorFlow Lite stores it, as output x (input, window)."""
+    o, *window, i = shape
+    return _stored(o, math.prod(window) * i, _permuted((*window, i), (len(window), *range(len(window)))))
+
+
+def reference_view(name: str, shape: tuple[int, ...]) -> View | None:
+    """The view whose rows are exchangeable: the longer axis of a matrix (the shorter where the long one is anchored), the outputs of a
+    convolution in any layout, all rows of a stack of experts. None where there is none."""
+    shape = flat_shape(shape)
+    if len(shape) < 2 or 0 in shape:
+        return None
+    n, m = shape[0], math.prod(shape[1:])
+    if len(shape) == 2:
+        rows = (n >= m) != (n != m and anchored(name, shape))
+        return _stored(n, m) if rows else _transposed(n, m)
+    if len(shape) == 4 and max(shape[:2]) <= KERNEL < max(shape[2:]):
+        return _hwio(shape)
+    if len(shape) == 4 and max(shape[1:3]) <= KERNEL < shape[3]:
+        return _ohwi(shape)
+    if len(shape) == 3 and n < MIN_ROWS <= min(shape[1:]):
+        return _hwio(shape) if n % 2 and n <= KERNEL else _stored(n * shape[1], shape[2])
+    return _stored(n, m)
+
+
+def suspect_views(shape: tuple[int, ...]) -> list[View]:
+    """Every matrix that a tensor of this shape may be, large enough to be tested."""
+    shape = flat_shape(shape)
+    if len(shape) < 2 or 0 in shape:
+        return []
+    n, last, size = shape[0], shape[-1], math.prod(shape)
+    views = [_stored(n, size // n)]
+    if len(shape) == 2:
+        views.append(_transposed(n, last))
+    else:
+        views += [_stored(size // last, last), _transposed(size // last, last)]
+    if len(shape) == 3:
+        views += [View(rows=n * last, columns=shape[1], base="stack", stride=last, count=n), _hwio(shape)]
+    if len(shape) == 4:
+        views += [_hwio(shape), _ohwi(shape)]
+    return [v for v in dict.fromkeys(views) if v.testable]
+
+
+def evenly(n: int, count: int) -> Array:
+    """At most `count` distinct indices, evenly spaced over 0..n-1."""
+    return np.unique(np.linspace(0, n - 1, min(n, count)).astype(np.int64))
+
+
+def kept_rows(n: int) -> Array:
+    """The indices of the rows that a fingerprint keeps of n."""
+    return evenly(n, KEPT)
+
+
+def chosen(count: int) -> list[int]:
+    """Which of `count` matrices, in file order, are kept: all, or runs of three neighbours spread over the file.
+
+    Neighbours share a hidden axis (query and key, gate and up), which pair agreement (T3) needs."""
+    if count <= MATRICES:
+        return list(range(count))
+    runs = [min(count - 3, max(0, round(i * (count - 3) / 10) + i % 3 - 1)) for i in range(11)]
+    return sorted({start + k for start in runs for k in range(3)})[:MATRICES]
+
+
+@lru_cache(maxsize=8)
+def signs(start: int, stop: int) -> Array:
+    """Rows start..stop of the endless x 128 sign matrix: the top bit of a mixed counter, the same on every machine (float32, +1 or -1)."""
+    with np.errstate(over="ignore"):
+        h = splitmix(np.arange(start * WIDTH, stop * WIDTH, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(SEED))
+    return np.where(h >> np.uint64(63), np.float32(1), np.float32(-1)).reshape(-1, WIDTH)
+
+
+def _projection(view: View) -> Array:
+    """The sign matrix for the stored order of a view's columns."""
+    p = signs(0, view.columns)
+    return p[np.asarray(view.order)] if view.order else p
+
+
+# --- block diagonals ---------------------------------------------------------------------------------------------------------------
+
+
+def _self_connected(view: View) -> bool:
+    """g*b x b or b x g*b with g in {1, 3, 4}: recurrent self-connections and identity starts are alike in unrelated models."""
+    long, short = max(view.rows, view.columns), min(view.rows, view.columns)
+    return long % short == 0 and long // short in (1, 3, 4)
+
+
+def _zero_diagonals(x: Array, rows: Array, view: View, by_column: Array | None) -> None:
+    """Zero the block diagonals in `x`, rows (any subset of the view's) x columns as stored. `by_column`: stored place of each column."""
+    if view.rows >= view.columns:
+        columns = rows % view.columns
+        x[np.arange(len(rows)), columns if by_column is None else by_column[columns]] = 0
+        return
+    for g in range(view.columns // view.rows):
+        columns = rows + g * view.rows
+        x[np.arange(len(rows)), columns if by_column is None else by_column[columns]] = 0
+
+
+def _places(view: View) -> Array | None:
+    """The inverse of `order`: for each column of the view where it is stored."""
+    if view.order is None:
+        return None
+    out = np.empty(view.columns, np.int64)
+    out[np.asarray(view.order)] = np.arange(view.columns)
+    return out
+
+
+# --- pieces of a view --------------------------------------------------------------------------------------------------------------
+
+
+def _row_blocks(values: Values, view: View) -> Iterator[tuple[int, Array]]:
+    """(first row, block x columns as stored, float32), all rows in order; of a `rows` or `stack` view. Blocks may be changed by the caller."""
+    places = _places(view)
+    diagonal = _self_connected(view)
+    if view.base == "stack":
+        m, each = view.columns, view.stride
+        pieces = ((k * each, values.floats(k * m * each, m * each).reshape(m, each).T.copy()) for k in range(view.count))
+    else:
+        step = max(1, BLOCK // view.stride)
+        pieces = (
+            (at, values.floats(at * view.stride, min(step, view.rows - at) * view.stride).reshape(-1, view.stride)[:, : view.columns].copy())
+            for at in range(0, view.rows, step)
+        )
+    for at, x in pieces:
+        if diagonal:
+            _zero_diagonals(x, np.arange(at, at + len(x)), view, places)
+        yield at, x
+
+
+def _column_blocks(values: Values, view: View) -> Iterator[tuple[int, Array]]:
+    """(first stored row, block of columns x all rows, float32) of a `columns` view: each stored line is one column."""
+    diagonal = _self_connected(view)
+    order = np.asarray(view.order) if view.order else np.arange(view.columns)
+    step = max(1, BLOCK // view.stride)
+    for at in range(0, view.columns, step):
+        lines = min(step, view.columns - at)
+        x = values.floats(at * view.stride, lines * view.stride).reshape(lines, view.stride).copy()
+        if diagonal:
+            mine = order[at : at + lines]
+            if view.rows >= view.columns:
+                for g in range(view.rows // view.columns):
+                    x[np.arange(lines), g * view.columns + mine] = 0
+            else:
+                x[np.arange(lines), mine % view.rows] = 0
+        yield at, x
+
+
+def _unit(z: Array) -> Array:
+    return np.asarray(z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12))
+
+
+# --- all rows: the suspect's side --------------------------------------------------------------------------------------------------
+
+
+def sketch(values: Values, view: View) -> Array:
+    """The sketch of all rows, rows x 128 float32, each of length 1. Columns are standardised over all rows, so that a permutation of
+    rows permutes the sketch and does nothing else."""
+    p = _projection(view)
+    if view.base == "columns":
+        out = np.zeros((view.rows, WIDTH), np.float32)
+        for at, x in _column_blocks(values, view):
+            x -= x.mean(1, keepdims=True, dtype=np.float64).astype(np.float32)
+            deviation = x.std(1, keepdims=True)
+            x /= np.where(deviation < 1e-12, np.float32(np.inf), deviation)
+            out += x.T @ p[at : at + len(x)]
+        return _unit(out)
+    mean, deviation = _moments(_row_blocks(values, view))
+    scale = np.where(deviation < 1e-12, 0.0, 1 / np.maximum(deviation, 1e-12)).astype(np.float32)
+    center = mean.astype(np.float32)
+    return _unit(np.concatenate([((x - center) * scale) @ p for _, x in _row_blocks(values, view)]))
+
+
+def _moments(blocks: Iterator[tuple[int, Array]]) -> tuple[Array, Array]:
+    """Mean and deviation of each column over all blocks (float64; Chan's merge, so that a large mean does not hide a small deviation)."""
+    count, mean, square = 0, np.zeros(()), np.zeros(())
+    for _, x in blocks:
+        own = x.mean(0, dtype=np.float64)
+        spread = np.square(x - own.astype(np.float32)).sum(0, dtype=np.float64)
+        delta = own - mean
+        total = count + len(x)
+        mean = mean + delta * (len(x) / total)
+        square = square + spread + delta**2 * (count * len(x) / total)
+        count = total
+    return mean, np.sqrt(square / max(1, count))
+
+
+# --- kept rows: what a fingerprint holds -------------------------------------------------------------------------------------------
+
+
+def kept_sketch(values: Values, view: View) -> Array:
+    """The sketch of the kept rows, at most 32 x 128 int8, each row scaled by its own largest absolute value (all zero where it is dead).
+
+    Columns are standardised over a fixed sample of rows that holds the kept ones: cheap, and symmetric in the kept rows. Every operation
+    is exact or elementwise in float64, so that the result is the same on every machine whatever its BLAS does.
+    """
+    kept = kept_rows(view.rows)
+    sample = np.union1d(kept, evenly(view.rows, min(512, max(64, SAMPLED // view.columns))))
+    at = np.searchsorted(sample, kept)
+    p = _projection(view)
+    if view.base == "columns":
+        total = np.zeros((len(kept), WIDTH))
+        for first, x in _column_blocks(values, view):
+            picked = np.ascontiguousarray(x[:, sample].T, np.float64)
+            total += _whole_numbers(picked, at) @ p[first : first + len(x)].astype(np.float64)
+    else:
+        x = np.stack([values.floats(int(r) * view.stride, view.stride)[: view.columns] for r in sample]).astype(np.float64)
+        if _self_connected(view):
+            _zero_diagonals(x, sample, view, _places(view))
+        whole = _whole_numbers(x, at)
+        total = np.zeros((len(kept), WIDTH))
+        for first in range(0, view.columns, 4096):
+            total += whole[:, first : first + 4096] @ p[first : first + 4096].astype(np.float64)
+    largest = np.abs(total).max(1, keepdims=True)
+    return np.rint(total / np.where(largest < 1, np.inf, largest) * 127).astype(np.int8)
+
+
+def _whole_numbers(x: Array, rows: Array) -> Array:
+    """These rows of `x` with columns standardised over all its rows, in 1/4096ths rounded to whole numbers: sums of them are exact."""
+    x = x - x.sum(0) / len(x)
+    deviation = np.sqrt((x * x).sum(0) / len(x))
+    return np.asarray(np.clip(np.rint(x[rows] * (4096 / np.where(deviation < 1e-12, np.inf, deviation))), -(1 << 19), 1 << 19))
+
+
+def unpacked(kept: Array) -> Array:
+    """Kept int8 rows as float32 rows of length 1 (dead rows stay zero)."""
+    return _unit(kept.astype(np.float32))

@@ -1,0 +1,1 @@
+"""Names, versions and specifiers of packages; feeds and look-alikes: everything behind `packages check`."""

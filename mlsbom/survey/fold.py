@@ -1,0 +1,345 @@
+"""The fold: facts in, graph out. Pure, and independent of the order of facts.
+
+    graph = fold(survey, derived=())
+
+What owns what is decided in `units`, what is one thing in `identity`; here the local things (application, models, data sets, tokenizers,
+templates, code) are made, statements and licences are given to their owners, and the ledger is written.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from mlsbom.model import (
+    Component,
+    Graph,
+    Kind,
+    License,
+    LicenseClaim,
+    Observed,
+    Pointer,
+    Reference,
+    Role,
+    Source,
+    Statement,
+    Survey,
+    Technique,
+    TensorTable,
+    Value,
+)
+from mlsbom.survey.drafts import Draft, Workshop, order, source_of
+from mlsbom.survey.identity import COMMIT, generic_purl, hub_purl
+from mlsbom.survey.ledger import ledger
+from mlsbom.survey.packages import fold_packages
+from mlsbom.survey.references import fold_references
+from mlsbom.survey.units import Unit, Units, is_weights, projects
+
+GENERIC_STEMS = re.compile(r"(pytorch_|tf_|flax_)?(model|weights?|checkpoint|adapter_model|consolidated|network|net|encoder_model|decoder_model)([-_.].*)?$", re.I)
+_SHARD = re.compile(r"-\d{5}-of-\d{5}")
+
+
+def fold(survey: Survey, derived: tuple[Observed, ...] = ()) -> Graph:
+    """Components, relationships and unknowns of a survey with the facts that resolvers derived so far."""
+    return _Fold(survey, (*survey.observed, *derived)).graph()
+
+
+class _Fold:
+    def __init__(self, survey: Survey, observed: tuple[Observed, ...]) -> None:
+        self.survey = survey
+        self.observed = observed
+        self.units = Units(survey, observed)
+        self.shop = Workshop()
+        self.artifacts = {a.path: a for a in survey.artifacts}
+        self.models: dict[str, Draft] = {}  # by folder of the unit
+        self.datasets: dict[str, Draft] = {}
+        self.variants: dict[str, Draft] = {}  # by path of the file
+        self.projects: dict[str, Draft] = {}
+        self.root = self._root()
+
+    def graph(self) -> Graph:
+        for folder in sorted(self.units.units):
+            self._local(self.units.units[folder])
+        fold_packages(self.observed, self.shop, self.root)
+        self._projects()
+        fold_references(self.observed, self.shop, self.root, self.owner)
+        self._facts()
+        self._unnamed()
+        self._reach()
+        return self._freeze()
+
+    # --- the local things ----------------------------------------------------------------------------------------------------------
+
+    def _root(self) -> Draft:
+        target = self.survey.target
+        return Draft(Kind.APPLICATION, target.name or "root", f"root:{target.name}", local=True, unit="", version=target.revision)
+
+    def _local(self, unit: Unit) -> None:
+        if unit.dataset:
+            self.datasets[unit.folder] = self._dataset(unit)
+        if unit.model:
+            self.models[unit.folder] = self._model(unit)
+
+    def _stated(self, unit: Unit, field: str, *abouts: str) -> list[tuple[Any, Source]]:
+        found = [(o.fact.value, source_of(o)) for o in unit.facts
+                 if isinstance(o.fact, Statement) and o.fact.field == field and o.fact.about in abouts and not o.place.member]
+        return sorted(found, key=lambda x: (order(x[1]), str(x[0])))
+
+    def _dataset(self, unit: Unit) -> Draft:
+        names = self._stated(unit, "name", "dataset")
+        name = unit.upstream or (str(names[0][0]) if names else self._folder_name(unit))
+        if unit.upstream:
+            where = hub_purl(Kind.DATASET, name, None)
+            draft = self.shop.draft(Kind.DATASET, name, where, purl=where, hub="huggingface")
+        else:
+            draft = self.shop.draft(Kind.DATASET, name, f"local:{unit.folder}:{name}")
+            draft.local = True
+        draft.unit = unit.folder
+        for path in unit.data:
+            draft.files.append(path)
+        for value, source in names:
+            draft.values.append(Value(field="name", value=value, source=source))
+            draft.seen(source)
+        if not unit.upstream:
+            self.shop.join(self.root, "contains", draft)
+        self._hashes(draft)
+        return draft
+
+    def _folder_name(self, unit: Unit) -> str:
+        return f"{self.survey.target.name}/{unit.folder}" if unit.folder else self.survey.target.name
+
+    def _model(self, unit: Unit) -> Draft:
+        target = self.survey.target
+        main, others = self._split(unit)
+        name, by = self._model_name(unit, main)
+        version: str | None = None
+        purl: str | None = None
+        if unit.upstream or (not unit.folder and target.source in ("hub", "hf-cache")):
+            name = unit.upstream or target.name
+            revision = None if unit.upstream else target.revision
+            purl, version = hub_purl(Kind.MODEL, name, revision), revision
+        identity = purl or f"local:{unit.folder}:{name}"
+        draft = self.shop.draft(Kind.MODEL, name, identity, purl=purl, version=version)
+        draft.unit, draft.local, draft.primary = unit.folder, not unit.upstream, not unit.folder
+        draft.hub = "huggingface" if purl else draft.hub
+        if by is not None:
+            draft.seen(by)
+        draft.files.extend(main)
+        self._hashes(draft)
+        if not unit.upstream:
+            parent = self.models.get(self._parent(unit)) if unit.folder else None
+            self.shop.join(self.root if parent is None or not unit.folder else parent, "contains", draft)
+        for path in others:
+            self._variant(unit, path, draft)
+        return draft
+
+    def _parent(self, unit: Unit) -> str:
+        folder = unit.folder
+        while folder:
+            folder = folder.rpartition("/")[0]
+            if folder in self.models:
+                return folder
+        return ""
+
+    def _split(self, unit: Unit) -> tuple[list[str], list[str]]:
+        """The unit's main weights, and the files that are models of their own: those that state a name or a base of theirs and are not
+        the unit's own (in its folder, under a generic name or as shards)."""
+        own_words = {o.place.path for o in unit.facts if not o.place.member and (
+            (isinstance(o.fact, Statement) and o.fact.field == "name" and o.fact.about == "file")
+            or (isinstance(o.fact, Reference) and o.fact.role == Role.BASE and o.fact.about == "file"))}
+        main, others = [], []
+        for path in unit.weights:
+            folder, _, name = path.rpartition("/")
+            stem = _SHARD.sub("", name).rsplit(".", 1)[0]
+            own = folder == unit.folder and bool(_SHARD.search(name) or GENERIC_STEMS.fullmatch(stem))
+            (others if path in own_words and not own and len(unit.weights) > 1 else main).append(path)
+        if not main and others:
+            main, others = [others[0]], others[1:]
+        return main, others
+
+    def _model_name(self, unit: Unit, main: list[str]) -> tuple[str, Source | None]:
+        """Card title, embedded name, name of the project or installed package, folder (specs of the SBOM, section 3)."""
+        titles = self._stated(unit, "name", "owner")
+        if titles:
+            return str(titles[0][0])[:200], titles[0][1]
+        embedded = [(v, s) for v, s in self._stated(unit, "name", "file") if s.path in main]
+        if embedded:
+            return str(embedded[0][0])[:200], embedded[0][1]
+        if not unit.folder:
+            manifests = projects(self.observed)
+            roots = [p for p in manifests if p.count("/") <= 1 and ("/" not in p or ".dist-info/" in p or ".egg-info/" in p)]
+            if len(roots) >= 1:
+                path = sorted(roots, key=lambda p: (p.count("/"), p))[0]
+                return manifests[path].name, None
+        return self._folder_name(unit), None
+
+    def _variant(self, unit: Unit, path: str, parent: Draft) -> None:
+        names = [v for v, s in self._stated(unit, "name", "file") if s.path == path]
+        folder, _, base = path.rpartition("/")
+        stem = base.rsplit(".", 1)[0]
+        fallback = folder.rsplit("/", 1)[-1] if GENERIC_STEMS.fullmatch(stem) and folder else stem
+        name = str(names[0])[:200] if names else fallback
+        sha = self.artifacts[path].sha256
+        purl = generic_purl(name, None, sha)
+        draft = self.shop.draft(Kind.MODEL, name, f"file:{path}", purl=purl if sha else None)
+        draft.local, draft.unit = True, unit.folder
+        draft.files.append(path)
+        draft.seen(Source(path=path, technique=Technique.BINARY, confidence=0.95))
+        self._hashes(draft)
+        self.variants[path] = draft
+        self.shop.join(parent, "variant-of", draft, draft.evidence.values())
+
+    def _hashes(self, draft: Draft) -> None:
+        if len(draft.files) == 1:
+            for algorithm, value in self.artifacts[draft.files[0]].digests:
+                draft.hashes[(algorithm, value)] = None
+
+    def _projects(self) -> None:
+        for path, fact in projects(self.observed).items():
+            for key, draft in self.shop.drafts.items():
+                if key[0] == Kind.PACKAGE and draft.name == fact.name and draft.ecosystem == fact.ecosystem and draft.version in (fact.resolved, None):
+                    self.projects[path] = draft
+                    if draft.unit is None:
+                        draft.unit = path.rpartition("/")[0]
+
+    # --- facts to their owners -----------------------------------------------------------------------------------------------------
+
+    def owner(self, o: Observed) -> Draft:
+        """The component that a fact at this place is about."""
+        unit = self.units.owner(o.place.path)
+        about = getattr(o.fact, "about", "owner")
+        if about == "root":
+            return self.root
+        if about == "project":
+            return self.projects.get(o.place.path) or self.models.get(unit.folder) or self.root
+        if about == "dataset":
+            return self.datasets.get(unit.folder) or self.root
+        if about == "file" or is_weights(self.artifacts[o.place.path].formats if o.place.path in self.artifacts else ()):
+            if o.place.path in self.variants:
+                return self.variants[o.place.path]
+        return self.models.get(unit.folder) or self.datasets.get(unit.folder) or self.root
+
+    def _facts(self) -> None:
+        for o in self.observed:
+            fact = o.fact
+            if isinstance(fact, Statement):
+                self._statement(o, fact)
+            elif isinstance(fact, LicenseClaim):
+                self._license(o, fact)
+            elif isinstance(fact, TensorTable) and not o.place.member:
+                draft = self.owner(o)
+                source = source_of(o)
+                draft.values.append(Value(field="parameters_in_file", value={"path": o.place.path, "parameters": fact.parameters, "tensors": fact.count}, source=source, by="observed"))
+        for draft in self.shop.drafts.values():
+            self._parameters(draft)
+
+    @staticmethod
+    def _parameters(draft: Draft) -> None:
+        """The parameters of a model are those of its files, where each file was read and none is another form of the same weights."""
+        counts = [v for v in draft.values if v.field == "parameters_in_file" and v.value["path"] in draft.files]
+        if not counts or any(v.field == "parameters" for v in draft.values):
+            return
+        shards = [v for v in counts if _SHARD.search(v.value["path"])]
+        chosen = shards or counts
+        total = sum(v.value["parameters"] for v in chosen) if shards else max(v.value["parameters"] for v in chosen)
+        if total:
+            draft.values.append(Value(field="parameters", value=total, source=chosen[0].source, by="observed"))
+
+    def _statement(self, o: Observed, fact: Statement) -> None:
+        source = source_of(o)
+        draft = self.owner(o)
+        if fact.field == "tokenizer":
+            draft = self._tokenizer(o, draft)
+        elif fact.field == "template" and isinstance(fact.value, dict):
+            self._template(o, fact.value, draft)
+        value = Value(field=fact.field, value=fact.value, source=source, by="stated" if source.technique != Technique.BINARY else "observed")
+        draft.values.append(value)
+        if fact.field == "commit" and isinstance(fact.value, str) and COMMIT.fullmatch(fact.value) and self.root.version is None:
+            self.root.version = fact.value
+
+    def _tokenizer(self, o: Observed, owner: Draft) -> Draft:
+        unit = self.units.owner(o.place.path)
+        name = f"{owner.name} tokenizer"
+        draft = self.shop.draft(Kind.TOKENIZER, name, f"tokenizer:{unit.folder}")
+        draft.local, draft.unit = True, unit.folder
+        draft.seen(source_of(o))
+        if o.place.path not in draft.files and o.place.path in self.artifacts:
+            draft.files.append(o.place.path)
+        self.shop.join(owner, "contains", draft)
+        return draft
+
+    def _template(self, o: Observed, value: dict[str, Any], owner: Draft) -> None:
+        digest = str(value.get("sha256", ""))
+        name = str(value.get("name") or "default")
+        draft = self.shop.draft(Kind.TEMPLATE, f"chat template {name}", f"template:{digest}")
+        draft.local = True
+        if digest:
+            draft.hashes[("sha256", digest)] = None
+        draft.seen(source_of(o))
+        self.shop.join(owner, "contains", draft, [source_of(o)])
+
+    def _license(self, o: Observed, fact: LicenseClaim) -> None:
+        draft = self.owner(o)
+        draft.licenses.append(License(written=fact.value, role=fact.role, source=source_of(o), name=fact.name, url=fact.url, part=fact.part,
+                                      origin=fact.origin, text_sha256=fact.text_sha256))
+
+    # --- what is left --------------------------------------------------------------------------------------------------------------
+
+    def _unnamed(self) -> None:
+        """Names, versions, suppliers and descriptions that the values give; the application borrows from its project or primary model."""
+        drafts = [self.root, *self.shop.drafts.values()]
+        for d in drafts:
+            if d.kind in (Kind.MODEL, Kind.DATASET, Kind.PACKAGE, Kind.APPLICATION) and (d.local or d is self.root):
+                d.version = d.version or _text(d.best("version"))
+            d.supplier = d.supplier or _text(d.best("supplier")) or _text(d.best("author"))
+            d.description = d.description or _text(d.best("description"))
+            if d.kind in (Kind.MODEL, Kind.DATASET) and d.supplier is None and d.hub == "huggingface" and "/" in d.name:
+                d.supplier = d.name.split("/")[0]
+            if d.kind in (Kind.MODEL, Kind.DATASET) and d.local and d.purl is None:
+                d.purl = generic_purl(d.name, d.version, next((h for a, h in d.hashes if a == "sha256"), None))
+        main = self.models.get("") or self.datasets.get("")
+        project = next((self.projects[p] for p in sorted(self.projects, key=lambda p: (p.count("/"), p))), None)
+        for giver in (main, project):
+            if giver is not None:
+                self.root.version = self.root.version or giver.version
+                self.root.supplier = self.root.supplier or giver.supplier
+                self.root.description = self.root.description or giver.description
+        if self.root.version is None:
+            self.root.version = f"sha256:{self.survey.target.digest[:16]}"
+
+    def _reach(self) -> None:
+        """Everything is reachable from the root: what only others in a ring ask for is joined to it."""
+        pairs = self.shop.pairs()
+        seen: set[str] = set()
+
+        def visit(start: str) -> None:
+            todo = [start]
+            while todo:
+                at = todo.pop()
+                if at not in seen:
+                    seen.add(at)
+                    todo.extend(pairs.get(at, ()))
+
+        visit(self.root.ref)
+        for key in sorted(self.shop.drafts):
+            draft = self.shop.drafts[key]
+            if draft.ref not in seen:
+                self.shop.join(self.root, "depends-on" if not draft.local else "contains", draft, sorted(draft.evidence.values(), key=order)[:1])
+                visit(draft.ref)
+
+    def _freeze(self) -> Graph:
+        components = sorted((d.freeze() for d in self.shop.drafts.values()), key=lambda c: (not c.primary, c.kind, c.name, c.version or "", c.ref))
+        root = self.root.freeze()
+        relationships = self.shop.relationships()
+        owners = {path: (self.variants.get(path) or self.models.get(unit.folder) or self.datasets.get(unit.folder) or self.root).ref
+                  for path, unit in ((a.path, self.units.owner(a.path)) for a in self.survey.artifacts)}
+        pointers = {o.place.path for o in self.observed if isinstance(o.fact, Pointer)}
+        unknowns = ledger(root, tuple(components), self.observed, owners, pointers)
+        return Graph(root=root, components=tuple(components), relationships=relationships, unknowns=unknowns, owners=owners)
+
+
+def _text(value: Any) -> str | None:
+    return str(value).strip() or None if value is not None and not isinstance(value, (dict, list)) else None
+
+
+__all__ = ["Component", "fold"]

@@ -1,0 +1,71 @@
+"""Dependencies to package components: one a (ecosystem, name, exact version); ranges join the version that a pin or lock gives."""
+
+from __future__ import annotations
+
+from mlsbom.model import Dependency, Kind, Observed, Scope, Specifier
+from mlsbom.survey.drafts import Draft, Workshop, source_of
+from mlsbom.survey.identity import package_purl
+from mlsbom.survey.units import folder_of
+
+
+def fold_packages(observed: tuple[Observed, ...], shop: Workshop, root: Draft) -> None:
+    """Make the package components, their edges from the project (or the root) that asks for them, and from packages to packages."""
+    mentions: dict[tuple[str, str], list[Observed]] = {}
+    for o in observed:
+        if isinstance(o.fact, Dependency) and o.fact.name:
+            mentions.setdefault((o.fact.ecosystem, o.fact.name), []).append(o)
+    made: dict[tuple[str, str], list[Draft]] = {}
+    projects: dict[str, Draft] = {}
+    for key in sorted(mentions):
+        made[key] = _drafts(key, mentions[key], shop)
+        for o in mentions[key]:
+            if isinstance(o.fact, Dependency) and o.fact.project and not o.place.member:
+                projects[o.place.path] = made[key][0]
+    by_folder = {folder_of(path): d for path, d in sorted(projects.items(), reverse=True)}
+    for path in projects:
+        shop.join(root, "contains", projects[path], projects[path].evidence.values())
+    for key, drafts in made.items():
+        for o in mentions[key]:
+            fact = o.fact
+            assert isinstance(fact, Dependency)
+            if fact.project:
+                continue
+            targets = [d for d in drafts if d.version == fact.resolved] or drafts
+            via = made.get((fact.ecosystem, fact.via)) if fact.via else None
+            owner = projects.get(o.place.path) or (by_folder.get(folder_of(o.place.path)) if fact.locked else None) or root
+            for target in targets:
+                for asker in via or [owner]:
+                    relation = str(fact.scope) if asker in (owner, root) else None
+                    shop.join(asker, "depends-on", target, [source_of(o)], relation)
+
+
+def _drafts(key: tuple[str, str], mentions: list[Observed], shop: Workshop) -> list[Draft]:
+    ecosystem, name = key
+    facts = [o.fact for o in mentions if isinstance(o.fact, Dependency)]
+    versions: list[str | None] = sorted({f.resolved for f in facts if f.resolved}) or [None]
+    drafts = []
+    for version in versions:
+        vcs = next((f.ref for f in facts if f.source == "vcs" and f.ref), None)
+        purl = package_purl(ecosystem, name, version, vcs)
+        draft = shop.draft(Kind.PACKAGE, name, purl or f"{ecosystem}:{name}@{version}", version=version, purl=purl, ecosystem=ecosystem)
+        drafts.append(draft)
+    for o in mentions:
+        fact = o.fact
+        assert isinstance(fact, Dependency)
+        targets = [d for d in drafts if d.version == fact.resolved] if fact.resolved else drafts
+        for draft in targets:
+            source = source_of(o)
+            draft.seen(source)
+            draft.local = draft.local or fact.installed or fact.project
+            if not fact.project:
+                draft.narrow(fact.scope)
+            written = fact.specifier or (fact.ref or "" if fact.source in ("vcs", "url", "path", "editable") else "")
+            draft.specifiers[(o.place.path, source.line or 0, o.place.member, written, fact.resolved or "", fact.scope)] = Specifier(
+                specifier=written, path=str(o.place), line=source.line, resolved=fact.resolved, scope=fact.scope)
+            for h in fact.hashes:
+                algorithm, _, value = h.partition(":")
+                if value and fact.source in ("url", "path"):  # a lock names hashes of many files; only a direct file has one of its own
+                    draft.hashes[(algorithm, value)] = None
+            if draft.scope is None and not fact.project:
+                draft.scope = Scope.RUNTIME
+    return drafts
