@@ -40,7 +40,7 @@ _SUFFIX: Final[dict[str, str]] = {
 _OWN_TEXT: Final = frozenset({"python", "javascript", "markdown", "html", "csv", "source", "shell", "template", "notebook", "json", "jsonl"})
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _PICKLE_TEXT = re.compile(
-    rb"(?:c[A-Za-z_][\w.]{0,200}\r?\n[A-Za-z_<][\w.<>]{0,200}\r?\n|\(?i[A-Za-z_][\w.]{0,200}\n[A-Za-z_][\w.]{0,200}\n"
+    rb"(?:[VSIFLN][^\n]{0,300}\n(?:p\d+\n|q.)(?:0|[VSIFLcgt(\]}ld])|c[A-Za-z_][\w.]{0,200}\r?\n[A-Za-z_<][\w.<>]{0,200}\r?\n|\(?i[A-Za-z_][\w.]{0,200}\n[A-Za-z_][\w.]{0,200}\n"
     rb"|[(\[\]}l](?:[dltp]|[lp]?[lpdt]p?\d|[q(r]).{0,4096}?(?:[.\x81Rbustae]|$)|\(.{0,400}?(?:i[A-Za-z_][\w.]{0,99}\n|c[A-Za-z_][\w.]{0,99}\n)\w+\n)",
     re.S,
 )
@@ -90,7 +90,7 @@ def _magic(head: bytes) -> list[str]:
             continue
         if what == "joblib" and looks_like_text(head[:64]) and not re.match(rb"ZF(?:0x)?[0-9a-fA-F]+\s*", head):
             continue
-        if what == "bzip2" and (len(head) < 10 or head[4:10] not in (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")):
+        if what == "bzip2" and (not 0x31 <= head[3] <= 0x39 if len(head) > 3 else True) or what == "bzip2" and looks_like_text(head[:64]):
             continue
         if what == "lzma" and (len(head) < 13 or not 4 <= int.from_bytes(head[1:5], "little").bit_length() <= 32):
             continue
@@ -221,15 +221,15 @@ _KINDS: Final[tuple[tuple[re.Pattern[bytes], str], ...]] = (
 
 
 def _zip_kinds(blob: Blob) -> list[str]:
-    names = [m[1] for m in re.finditer(rb"PK\x01\x02.{24}(..).{16}", blob.tail, re.S) if (m := _name_of(blob.tail, m))]
-    names += [m[1] for m in re.finditer(rb"PK\x03\x04.{22}(..)..", blob.head, re.S) if (m := _name_of(blob.head, m))]
+    names = [name for m in re.finditer(rb"PK\x01\x02.{24}(..).{16}", blob.tail, re.S) if (name := _name_of(blob.tail, m))]
+    names += [name for m in re.finditer(rb"PK\x03\x04.{22}(..)..", blob.head, re.S) if (name := _name_of(blob.head, m))]
     kinds = [kind for pattern, kind in _KINDS if any(pattern.search(n) for n in names)]
     if "torch-zip" in kinds and any(b"/code/" in n or n.endswith(b"constants.pkl") for n in names):
         kinds.insert(0, "torchscript")
     return kinds
 
 
-def _name_of(data: bytes, found: re.Match[bytes]) -> tuple[bytes, bytes] | None:
-    """The member name after a zip record's fixed part, as (record, name)."""
+def _name_of(data: bytes, found: re.Match[bytes]) -> bytes:
+    """The member name after a zip record's fixed part, empty where it is absurd."""
     length = int.from_bytes(found[1], "little")
-    return (found[0], data[found.end() : found.end() + length]) if 0 < length <= 1024 else None
+    return data[found.end() : found.end() + length] if length <= 1024 else b""

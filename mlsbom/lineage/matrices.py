@@ -154,7 +154,7 @@ def chosen(count: int) -> list[int]:
     return sorted({start + k for start in runs for k in range(3)})[:MATRICES]
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=3)
 def signs(start: int, stop: int) -> Array:
     """Rows start..stop of the endless x 128 sign matrix: the top bit of a mixed counter, the same on every machine (float32, +1 or -1)."""
     with np.errstate(over="ignore"):

@@ -1,5 +1,5 @@
-"""One Python requirement as text (`torch[cuda]>=2,<3; python_version > "3.9"`, `flash-attn @ git+https://...`), read without importing packaging
-where it has the plain form that nearly all have. A property test holds the short way against `packaging.requirements`.
+"""One Python requirement as text (`torch[cuda]>=2,<3; python_version > "3.9"`, `flash-attn @ git+https://...`), read without packaging where it has
+the plain form that nearly all have. A property test holds the short way against `packaging.requirements`.
 """
 
 from __future__ import annotations
@@ -75,6 +75,9 @@ def _good_versions(specifier: str | None) -> bool:
     return True
 
 
+_LEGACY_STAR = re.compile(r"((?:[<>]=?|~=)\s*\d[\d.]*?)\.\*")  # `>=1.0.*`, which older metadata hold, means `>=1.0`
+
+
 def _by_packaging(text: str) -> Requirement:
     from packaging.requirements import InvalidRequirement as Invalid
     from packaging.requirements import Requirement as Packaged
@@ -82,5 +85,7 @@ def _by_packaging(text: str) -> Requirement:
     try:
         found = Packaged(text)
     except (Invalid, ValueError, RecursionError) as e:
+        if (modern := _LEGACY_STAR.sub(r"\1", text)) != text:
+            return _by_packaging(modern)
         raise InvalidRequirement(" ".join(str(e).split("\n", 1)[0].split())[:200]) from e
     return Requirement(found.name, tuple(sorted(found.extras)), str(found.specifier), found.url, str(found.marker) if found.marker else None)

@@ -7,11 +7,14 @@ learned or imported at run time. Distance is optimal string alignment over the n
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from math import log2
+from math import exp, log2
 from typing import Final, NamedTuple
+
+import msgspec
 
 LONGEST = 100
 """Characters of a name that are still compared; longer ones have no candidates, so that work is bounded."""
@@ -58,11 +61,16 @@ _KEYBOARD = _neighbours()
 
 
 def strip(name: str) -> str:
-    """The name without hyphens (and, for npm, without scope marks, dots and underscores)."""
-    return name.translate(_MARKS)
+    """A comparable name without its hyphens."""
+    return name.replace("-", "")
 
 
-_MARKS = str.maketrans("", "", "-_.@/")
+def comparable(name: str, ecosystem: str) -> str:
+    """A normalised name in the form that is compared: npm's scope, dots and underscores become hyphens."""
+    return name if ecosystem == "pypi" else _SEPARATORS.sub("-", name.lower()).strip("-")
+
+
+_SEPARATORS = re.compile(r"[^a-z0-9]+")
 
 
 def skeleton(stripped: str) -> str:
@@ -71,11 +79,16 @@ def skeleton(stripped: str) -> str:
 
 
 class Target(NamedTuple):
-    """A name that others imitate. `means` is the distribution it stands for (itself but for aliases); `rank` counts from 1."""
+    """A name that others imitate: as compared, as written, the distribution that it stands for (itself but for aliases), rank from 1."""
 
     name: str
+    written: str
     means: str
     rank: int
+
+    def is_own(self, written: str) -> bool:
+        """Whether a name is this very target, its distribution, or of the same npm scope, which one party owns."""
+        return written in (self.written, self.means) or (written[:1] == "@" and self.written.startswith(written.partition("/")[0] + "/"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +111,8 @@ class Match:
     @property
     def why(self) -> str:
         """In words."""
-        known = f", a name for {self.target.means}" if self.target.means != self.target.name else ""
-        return f"like {self.target.name}{known} (rank {self.target.rank}): {WORDS[self.kind]}"
+        known = f", a name for {self.target.means}" if self.target.means != self.target.written else ""
+        return f"like {self.target.written}{known} (rank {self.target.rank}): {WORDS[self.kind]}"
 
 
 class Words:
@@ -170,27 +183,36 @@ def kind_of(name: str, target: str) -> str:
 
 # --- the index ---------------------------------------------------------------------------------------------------------------------
 
+Near = list[tuple[int, str]]
+"""(distance, stripped target), nearest first."""
+
+
+def _reach(one: int, other: int) -> int:
+    """The slips that are looked for between two names of these lengths: short ones have too many neighbours at two."""
+    return 2 if min(one, other) >= 6 and max(one, other) >= 7 else 1
+
 
 @dataclass(slots=True)
 class Index:
-    """The targets, by every key that finds candidates. Built in a few hundredths of a second for 16,000 targets."""
+    """The targets, by every key that finds candidates. Built in a few hundredths of a second for 15,000 targets."""
 
     by_name: dict[str, Target] = field(default_factory=dict)
     _stripped: dict[str, list[Target]] = field(default_factory=lambda: defaultdict(list))
     _skeletons: dict[str, list[Target]] = field(default_factory=lambda: defaultdict(list))
     _sorted: dict[str, list[Target]] = field(default_factory=lambda: defaultdict(list))
     _lengths: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _ready: dict[str, Near] = field(default_factory=dict)
 
     @classmethod
     def of(cls, targets: Iterable[Target]) -> Index:
-        """The index of targets; of two with one name the better known counts."""
+        """The index of targets; of two with one name the first counts."""
         index = cls()
         for t in targets:
             if t.name in index.by_name:
                 continue
             index.by_name[t.name] = t
             s = strip(t.name)
-            if s not in index._stripped:
+            if s not in index._stripped and len(s) >= 3:
                 index._lengths[len(s)].append(s)
             index._stripped[s].append(t)
             index._skeletons[skeleton(s)].append(t)
@@ -198,56 +220,82 @@ class Index:
                 index._sorted["-".join(sorted(t.name.split("-")))].append(t)
         return index
 
-    def near(self, stripped: str) -> list[tuple[int, str]]:
-        """(distance, stripped target) of all within distance 2 (1 where one of both is shorter than 7), targets of under 4 letters left out."""
+    def near(self, stripped: str) -> Near:
+        """All targets within two slips (one for short names), and not equal."""
+        if stripped in self._ready:
+            return self._ready[stripped]
         from rapidfuzz.distance import OSA
         from rapidfuzz.process import extract
 
-        found: list[tuple[int, str]] = []
+        found: Near = []
         size = len(stripped)
-        reach = 2 if size >= 6 else 1
-        for n in range(max(3, size - reach), size + reach + 1):
-            choices = self._lengths.get(n)
-            if choices:
-                cut = 2 if min(n, size) >= 6 and max(n, size) >= 7 else 1
+        for n in range(size - 2, size + 3):
+            if (choices := self._lengths.get(n)) and abs(n - size) <= (cut := _reach(n, size)):
                 found += [(int(d), s) for s, d, _ in extract(stripped, choices, scorer=OSA.distance, score_cutoff=cut, limit=None) if d]
-        return found
+        return sorted(found)
 
-    def candidates(self, name: str) -> tuple[list[Candidate], int, int]:
-        """The candidates of a name, nearest first, and how many targets are within one and two slips. A name is never its own candidate."""
+    def prepare(self, names: Iterable[str]) -> None:
+        """Find the near targets of many comparable names at once: seven times faster than one by one, worth numpy's import from 500 names on."""
+        import numpy as np
+        from rapidfuzz.distance import OSA
+        from rapidfuzz.process import cdist
+
+        by_size: dict[int, list[str]] = defaultdict(list)
+        for s in dict.fromkeys(strip(n) for n in names if len(n) <= LONGEST):
+            by_size[len(s)].append(s)
+        self._ready = {}
+        for size, batch in by_size.items():
+            self._ready.update((s, []) for s in batch)
+            for n in range(size - 2, size + 3):
+                choices = self._lengths.get(n)
+                if not choices or abs(n - size) > (cut := _reach(n, size)):
+                    continue
+                for start in range(0, len(batch), 256):
+                    part = batch[start : start + 256]
+                    table = cdist(part, choices, scorer=OSA.distance, score_cutoff=cut, dtype=np.uint8)
+                    for i, j in np.argwhere((table <= cut) & (table > 0)).tolist():
+                        self._ready[part[i]].append((int(table[i, j]), choices[j]))
+        for found in self._ready.values():
+            found.sort()
+
+    def candidates(self, name: str, written: str) -> tuple[list[Candidate], int, int]:
+        """The candidates of a comparable name, nearest first, and how many targets are within one and two slips. A name is never its own."""
         if len(name) > LONGEST:
             return [], 0, 0
         s = strip(name)
         near = self.near(s)
         found: dict[str, Candidate] = {}
 
-        def add(targets: Sequence[Target], kind: str, distance: int) -> None:
+        def add(targets: Iterable[Target], kind: str, distance: int) -> None:
             for t in targets:
-                if t.name != name and t.name not in found:
+                if t.name not in found and not t.is_own(written):
                     found[t.name] = Candidate(t, kind, distance)
 
         add(self._stripped.get(s, ()), "same", 0)
-        for d, other in sorted(near):
+        for d, other in near:
             add(self._stripped[other], kind_of(s, other) if d == 1 else "two", d)
         if len(s) >= 4:
             add(self._skeletons.get(skeleton(s), ()), "skeleton", 1)
-        tokens = name.split("-")
-        if 1 < len(tokens) <= MOST_TOKENS:
-            add(self._sorted.get("-".join(sorted(tokens)), ()), "order", 0)
-        self._affixed(name, s, add)
-        if len(tokens) <= MOST_TOKENS:
-            runs = ["-".join(tokens[i:j]) for i in range(len(tokens)) for j in range(i + 1, len(tokens) + 1) if j - i < len(tokens)]
-            add([t for run in runs if len(run) > 3 and (t := self.by_name.get(run))], "combo", 0)
+        self._added(name, s, add)
         ordered = sorted(found.values(), key=lambda c: (c.kind in ("affix", "combo"), c.distance, KINDS.index(c.kind), c.target.rank))
         return ordered[:NEAREST], sum(d == 1 for d, _ in near), len(near)
 
-    def _affixed(self, name: str, stripped: str, add: object) -> None:
+    def _added(self, name: str, stripped: str, add: Callable[[Iterable[Target], str, int], None]) -> None:
+        """Candidates with the same words in another order, or with something put before or behind."""
+        tokens = name.split("-")
+        if 1 < len(tokens) <= MOST_TOKENS:
+            add(self._sorted.get("-".join(sorted(tokens)), ()), "order", 0)
         for affix in AFFIXES:
             n = len(affix)
             if len(stripped) - n < 4:
                 continue
-            for rest in ((stripped[:-n],) if stripped.endswith(affix) else ()) + ((stripped[n:],) if stripped.startswith(affix) else ()):
-                add(self._stripped.get(rest, ()), "affix", 0)  # type: ignore[operator]
+            if stripped.endswith(affix):
+                add(self._stripped.get(stripped[:-n], ()), "affix", 0)
+            if stripped.startswith(affix):
+                add(self._stripped.get(stripped[n:], ()), "affix", 0)
+        if 1 < len(tokens) <= MOST_TOKENS:
+            runs = ["-".join(tokens[i:j]) for i in range(len(tokens)) for j in range(i + 1, len(tokens) + 1) if j - i < len(tokens)]
+            add([t for run in runs if len(run) > 3 and (t := self.by_name.get(run))], "combo", 0)
 
 
 # --- features and model ------------------------------------------------------------------------------------------------------------
@@ -276,28 +324,32 @@ def features(name: str, c: Candidate, near1: int, near2: int, words: Words) -> l
         KINDS.index(c.kind), c.distance, len(t), len(s) - len(t), log2(c.target.rank), s[:1] == t[:1], s[-1:] == t[-1:], i, j, len(tokens), len(wanted),
         len(new), min(counts, default=20.0), max(counts, default=20.0), min((words.count(x) for x in lost), default=20.0),
         name.count("-") - target.count("-"), sum(x.isdigit() for x in s) - sum(x.isdigit() for x in t), near1, near2, mean, most, mean - mean_t, most - most_t,
-        words.halves(s), sum(x in _GENERIC for x in new), changed[:1] in _VOWELS, c.target.means != target, words.count(t), words.count(s),
+        words.halves(s), sum(x in _GENERIC for x in new), changed[:1] in _VOWELS, c.target.means != c.target.written, words.count(t), words.count(s),
         len(t) / max(len(s), 1),
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+Tree = tuple[list[int], list[float], list[int], list[int], list[float]]
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
     """Boosted trees as plain data. A tree is five lists, by node: feature, threshold, left, right (a negative child n is leaf -n-1), leaves.
 
-    A value goes left where it is at most the threshold. The score is the logistic of the sum of one leaf a tree, plus `bias`.
+    A value goes left where it is at most the threshold. The score is the logistic of the sum of one leaf a tree. `strict` and `loose` are
+    the scores above which 0.5 % and 2 % of unpopular names lie (with some reserve), `absent` the threshold for names that the registry
+    does not have. `features` must be FEATURES; `measured` is what the training program found.
     """
 
-    trees: tuple[tuple[list[int], list[float], list[int], list[int], list[float]], ...]
+    trees: tuple[Tree, ...]
     strict: float
     loose: float
-    bias: float = 0.0
+    absent: float
+    features: tuple[str, ...] = FEATURES
+    measured: dict[str, float] = {}
 
     def score(self, row: Sequence[float]) -> float:
         """0 to 1."""
-        from math import exp
-
-        total = self.bias
+        total = 0.0
         for feature, threshold, left, right, leaves in self.trees:
             n = 0 if feature else -1
             while n >= 0:
@@ -306,9 +358,9 @@ class Model:
         return 1 / (1 + exp(-total))
 
 
-def best(name: str, index: Index, words: Words, model: Model) -> Match | None:
-    """The candidate of a name with the highest score, the nearest of equals."""
-    candidates, near1, near2 = index.candidates(name)
+def best(name: str, written: str, index: Index, words: Words, model: Model) -> Match | None:
+    """The candidate of a comparable name with the highest score, the nearest of equals."""
+    candidates, near1, near2 = index.candidates(name, written)
     if not candidates:
         return None
     scored = [(model.score(features(name, c, near1, near2, words)), c) for c in candidates]

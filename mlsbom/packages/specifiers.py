@@ -200,7 +200,7 @@ def _holds(op: str, bound: str, version: str) -> bool:
 
 def _holds_plain(op: str, bound_text: str, bound: tuple[int, ...], version_text: str, version: tuple[int, ...], star: bool) -> bool:
     """The same for plain releases on both sides, without packaging; a test holds it against packaging."""
-    if star or op == "~=":
+    if (star and op in ("==", "!=")) or op == "~=":
         prefix = [int(n) for n in bound_text.split(".")]
         if op == "~=":
             if len(prefix) < 2:

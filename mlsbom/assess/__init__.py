@@ -1,0 +1,1 @@
+"""From facts and graph to findings in their places, grades and the gate. Pure."""

@@ -1,0 +1,41 @@
+"""Documents for machines and people, each made from an assessment alone: `render(assessment, "cyclonedx-json@1.7")` gives bytes."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Final
+
+from mlsbom.errors import UsageError
+from mlsbom.model import Assessment
+
+FORMATS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    # name: (module with `render(assessment, version) -> bytes`, versions, the default first)
+    "json": ("mlsbom.export.document", ("",)),
+    "cyclonedx-json": ("mlsbom.export.cyclonedx.json", ("1.6", "1.5", "1.7")),
+    "cyclonedx-xml": ("mlsbom.export.cyclonedx.xml", ("1.6", "1.5", "1.7")),
+    "spdx-json": ("mlsbom.export.spdx", ("3.0.1", "2.3")),
+    "csv": ("mlsbom.export.csv", ("",)),
+    "sarif": ("mlsbom.export.sarif", ("2.1.0",)),
+    "openvex": ("mlsbom.export.openvex", ("0.2.0",)),
+    "junit": ("mlsbom.export.junit", ("",)),
+    "svr": ("mlsbom.export.svr", ("0.2",)),
+    "table": ("mlsbom.report.table", ("",)),
+    "markdown": ("mlsbom.report.markdown", ("",)),
+    "html": ("mlsbom.report.html", ("",)),
+}
+
+
+def choose(spec: str) -> tuple[Callable[[Assessment], bytes], str]:
+    """The renderer that `FORMAT[@VERSION]` names, and the format's name. UsageError names the known ones."""
+    name, _, version = spec.partition("@")
+    if name not in FORMATS:
+        import difflib
+
+        near = difflib.get_close_matches(name, FORMATS, 1)
+        raise UsageError(f"no such format: {name}" + (f"; did you mean {near[0]}?" if near else ""), remedy="one of: " + ", ".join(FORMATS))
+    module, versions = FORMATS[name]
+    if version and version not in versions:
+        raise UsageError(f"{name} has no version {version}", remedy="one of: " + ", ".join(v for v in versions if v))
+    render: Callable[[Assessment, str], bytes] = importlib.import_module(module).render
+    return (lambda a: render(a, version or versions[0])), name

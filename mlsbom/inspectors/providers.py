@@ -1,0 +1,172 @@
+"""Who serves a model: by host, by client library, by prefix of a router, by the model's own name. Also what a URL of a service says.
+
+The tables hold names alone, no addresses that a target did not write. Sources: the documentation of the client libraries and the provider
+list of LiteLLM.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+CLIENTS: Final[dict[str, str]] = {
+    "openai": "openai", "anthropic": "anthropic", "mistralai": "mistral", "cohere": "cohere", "groq": "groq", "together": "together", "replicate": "replicate",
+    "google.generativeai": "google", "google.genai": "google", "vertexai": "google", "google.cloud.aiplatform": "google", "ollama": "ollama",
+    "litellm": "litellm", "voyageai": "voyage", "ai21": "ai21", "zhipuai": "zhipu", "zai": "zhipu", "dashscope": "alibaba", "fireworks": "fireworks",
+    "cerebras": "cerebras", "xai_sdk": "xai", "fal_client": "fal", "huggingface_hub": "huggingface", "boto3": "amazon", "aioboto3": "amazon", "aleph_alpha_client": "aleph-alpha",
+    "ibm_watsonx_ai": "ibm", "azure.ai.inference": "azure", "azure.ai.openai": "azure", "elevenlabs": "elevenlabs", "deepgram": "deepgram", "assemblyai": "assemblyai",
+    "volcenginesdkarkruntime": "volcengine", "portkey_ai": "portkey", "writerai": "writer", "reka": "reka", "databricks_genai_inference": "databricks",
+    "stability_sdk": "stability", "baseten": "baseten", "lamini": "lamini", "jina": "jina", "nomic": "nomic", "mixedbread_ai": "mixedbread", "qianfan": "baidu",
+    "tencentcloud": "tencent", "rev_ai": "rev", "perplexity": "perplexity", "lmstudio": "lmstudio", "predibase": "predibase", "octoai": "octoai", "cartesia": "cartesia",
+    "google.cloud.speech": "google", "google.cloud.texttospeech": "google", "google.cloud.vision": "google", "azure.cognitiveservices.speech": "azure",
+    "roboflow": "roboflow", "inference_sdk": "roboflow", "gladia": "gladia", "openai_harmony": "openai", "instructor": "instructor", "aisuite": "aisuite", "dspy": "dspy", "any_llm": "any-llm",
+}
+"""Module of a client library -> provider."""
+
+WRAPPERS: Final[dict[str, str]] = {
+    "OpenAI": "openai", "AzureOpenAI": "azure", "AzureChatOpenAI": "azure", "Anthropic": "anthropic", "AnthropicLLM": "anthropic", "Mistral": "mistral", "MistralAI": "mistral",
+    "Cohere": "cohere", "Groq": "groq", "Together": "together", "TogetherLLM": "together", "Fireworks": "fireworks", "GoogleGenerativeAI": "google", "GoogleGenAI": "google", "Gemini": "google",
+    "VertexAI": "google", "VertexAIModelGarden": "google", "GooglePalm": "google", "PaLM": "google", "Vertex": "google", "Bedrock": "amazon", "BedrockConverse": "amazon", "BedrockLLM": "amazon",
+    "SagemakerEndpoint": "amazon", "Ollama": "ollama", "OllamaLLM": "ollama", "HuggingFaceEndpoint": "huggingface", "HuggingFaceHub": "huggingface", "HuggingFaceInferenceAPI": "huggingface",
+    "Upstage": "upstage", "DeepSeek": "deepseek", "Perplexity": "perplexity", "NVIDIA": "nvidia", "XAI": "xai", "Tongyi": "alibaba", "DashScope": "alibaba", "ZhipuAI": "zhipu",
+    "Qianfan": "baidu", "Baichuan": "baichuan", "MoonshotChat": "moonshot", "Moonshot": "moonshot", "Replicate": "replicate", "WatsonxLLM": "ibm", "Watsonx": "ibm", "AI21": "ai21", "AI21LLM": "ai21",
+    "Cerebras": "cerebras", "SambaNova": "sambanova", "SambaStudio": "sambanova", "OpenRouter": "openrouter", "LiteLLM": "litellm", "ClovaX": "naver", "Clova": "naver", "Databricks": "databricks",
+    "Voyage": "voyage", "VoyageAI": "voyage", "Jina": "jina", "Yi": "yi", "Friendli": "friendli", "Friendliai": "friendli", "AzureAI": "azure", "OpenAILike": "openai-compatible", "Predibase": "predibase",
+}
+"""Stem of a wrapper class of LangChain, LlamaIndex and the like (`Chat…`, `…Embeddings`, `…LLM` taken off) -> provider."""
+
+PREFIXES: Final[dict[str, str]] = {
+    "openai": "openai", "text-completion-openai": "openai", "azure": "azure", "azure_ai": "azure", "anthropic": "anthropic", "claude": "anthropic", "gemini": "google", "google": "google",
+    "google-gla": "google", "google-vertex": "google", "google_genai": "google", "google_vertexai": "google", "vertex_ai": "google", "vertex_ai_beta": "google", "palm": "google",
+    "bedrock": "amazon", "bedrock_converse": "amazon", "sagemaker": "amazon", "mistral": "mistral", "mistralai": "mistral", "codestral": "mistral", "cohere": "cohere", "cohere_chat": "cohere",
+    "groq": "groq", "together_ai": "together", "together": "together", "togetherai": "together", "fireworks_ai": "fireworks", "fireworks": "fireworks", "deepseek": "deepseek",
+    "openrouter": "openrouter", "ollama": "ollama", "ollama_chat": "ollama", "huggingface": "huggingface", "perplexity": "perplexity", "xai": "xai", "grok": "xai", "nvidia_nim": "nvidia",
+    "nvidia": "nvidia", "replicate": "replicate", "watsonx": "ibm", "ai21": "ai21", "voyage": "voyage", "jina_ai": "jina", "databricks": "databricks", "cerebras": "cerebras",
+    "sambanova": "sambanova", "dashscope": "alibaba", "upstage": "upstage", "deepinfra": "deepinfra", "hosted_vllm": "vllm", "vllm": "vllm", "cloudflare": "cloudflare", "moonshot": "moonshot",
+    "volcengine": "volcengine", "friendliai": "friendli", "github": "github", "novita": "novita", "hyperbolic": "hyperbolic", "nebius": "nebius", "lm_studio": "lmstudio", "litellm_proxy": "litellm",
+}
+"""Prefix of a routed model name (`azure/gpt-4o`, `openai:gpt-4o`) -> provider."""
+
+_NAMED: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple((re.compile(p, re.I), who) for p, who in (
+    (r"(?:ft:)?(?:gpt-(?:3\.5|4|5|image|realtime|oss-)|chatgpt-|o[134](?:-|\Z)|text-embedding-(?:3|ada)|text-davinci|davinci-|babbage-|dall-e-|tts-1|whisper-1\Z|omni-moderation|sora-)", "openai"),
+    (r"(?:anthropic\.)?claude-", "anthropic"),
+    (r"(?:models/)?(?:gemini-|text-bison|chat-bison|textembedding-gecko|imagen-|veo-|embedding-00|text-embedding-00)", "google"),
+    (r"(?:command(?:-r|-a|-light|-nightly|\Z)|embed-(?:english|multilingual|v4)|rerank-)", "cohere"),
+    (r"(?:mistral-(?:large|medium|small|tiny|embed|saba)|codestral-|ministral-|pixtral-(?:large|12b)|open-mi[sx]tral)", "mistral"),
+    (r"(?:solar-(?:pro|mini|1-mini|embedding|docvision)|solar-1)", "upstage"), (r"(?:HCX-|clir-emb)", "naver"), (r"deepseek-(?:chat|reasoner|coder)\Z", "deepseek"),
+    (r"(?:qwen-(?:max|plus|turbo|long|vl)|qwen\d?-max|text-embedding-v\d)", "alibaba"), (r"grok-", "xai"), (r"(?:sonar(?:-|\Z)|pplx-)", "perplexity"), (r"voyage-", "voyage"),
+    (r"(?:glm-[34]|cogview-)", "zhipu"), (r"(?:moonshot-v1|kimi-)", "moonshot"), (r"(?:amazon\.(?:titan|nova)|(?:us|eu|apac)\.(?:anthropic|amazon|meta)\.|(?:anthropic|meta|cohere|ai21|mistral|stability)\.[\w-]+-[\w.-]+:\d)", "amazon"),
+    (r"jina-(?:embeddings|reranker|clip)-", "jina"), (r"jamba-", "ai21"), (r"ernie-", "baidu"), (r"doubao-", "volcengine"), (r"eleven_", "elevenlabs"), (r"abab\d|minimax-", "minimax"),
+))
+
+_HOSTS: Final[dict[str, str]] = {
+    "googleapis.com": "google", "aliyuncs.com": "alibaba", "ntruss.com": "naver", "openai.azure.com": "azure", "services.ai.azure.com": "azure", "amazonaws.com": "amazon", "bigmodel.cn": "zhipu",
+    "together.xyz": "together", "x.ai": "xai", "moonshot.cn": "moonshot", "moonshot.ai": "moonshot", "volces.com": "volcengine", "baidubce.com": "baidu", "hf.co": "huggingface", "huggingface.cloud": "huggingface",
+    "googleusercontent.com": "google", "inference.ai.azure.com": "azure", "cognitiveservices.azure.com": "azure", "fal.run": "fal", "01.ai": "yi", "lepton.run": "lepton", "modal.run": "modal", "z.ai": "zhipu",
+}
+_SECOND = frozenset({"co", "com", "ac", "or", "go", "ne", "net", "org", "gov", "edu"})
+
+_PATHS: Final = tuple(re.compile(p) for p in (
+    r"/chat-completions/([\w.-]+)", r"/models/([\w./-]+?):(?:\w*[gG]enerate\w*|\w*[eE]mbed\w*|countTokens|predict\w*|rawPredict|streamRawPredict)", r"/openai/deployments/([\w.-]+)",
+    r"/engines/([\w.:-]+)/", r"/v2/models/([\w.-]+)/(?:infer|generate)", r"/model/([\w.:%-]+)/(?:invoke|converse)", r"/ai/run/(@?[\w@./-]+)", r"/v1/models/([\w.-]+/[\w.-]+)/predictions",
+    r"/embeddings?/((?!v\d)[\w-]*\d[\w.-]*)\Z", r"/endpoints/([\w.-]+)/invocations",
+))
+_HUB_PATH = re.compile(r"/(?:pipeline/[\w-]+|models)/([\w.-]+(?:/[\w.-]+)?)")
+_INFERENCE = re.compile(r"/(?:chat/completions|completions?|embeddings?|messages|responses|generate(?:_stream)?|rerank|predict(?:ions)?|infer(?:ence)?|transcriptions|images/generations|invoke|api/chat)\b")
+_TELEMETRY = re.compile(r"(?:telemetry|analytics|sentry|posthog|mixpanel|amplitude|segment\.(?:io|com)|datadog|newrelic|scarf\.sh|statsig|beacon|/collect\b|/track(?:ing)?\b|/otlp|otel|/v1/(?:traces|metrics|logs)\b|honeycomb\.io|plausible|bugsnag|rollbar)", re.I)
+_LOOPBACK = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|::1|host\.docker\.internal)\Z", re.I)
+URL: Final = re.compile(r"(?:https?|wss?|grpcs?)://[^\s\"'<>\\`]+\Z")
+
+
+def host_of(url: str) -> str:
+    """The host of a URL in lower case, without user and port; "" where there is none."""
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL stays on the machine."""
+    return bool(_LOOPBACK.match(host_of(url)))
+
+
+def is_telemetry(url: str) -> bool:
+    """Whether a URL says of itself that it is told about use."""
+    return bool(_TELEMETRY.search(url))
+
+
+def is_inference(url: str) -> bool:
+    """Whether the path of a URL is one of those under which models are asked."""
+    return bool(_INFERENCE.search(urlsplit(url).path)) or hosted_in(url) is not None
+
+
+def safe_url(url: str) -> str:
+    """A URL without the user, the password and the query that may hold a secret."""
+    parts = urlsplit(url)
+    netloc = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=netloc, query="", fragment="").geturl()
+
+
+def provider_of_host(host: str) -> str:
+    """Who runs a host: by the table, else the name before the public suffix (`api.upstage.ai` -> `upstage`); "" for an address."""
+    labels = host.split(".")
+    for n in range(len(labels) - 1):
+        if (name := _HOSTS.get(".".join(labels[n:]))) is not None:
+            return name
+    if len(labels) < 2 or labels[-1].isdigit() or _LOOPBACK.match(host):
+        return ""
+    return labels[-3] if len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND else labels[-2]
+
+
+def provider_of_model(name: str) -> str:
+    """Whose model a name can only be (`claude-…`, `gpt-4o`), else ""."""
+    return next((who for pattern, who in _NAMED if pattern.match(name)), "")
+
+
+def routed(name: str) -> tuple[str, str]:
+    """(provider, model) of a routed name: `azure/gpt-4o`, `openai:gpt-4o`; ("", name) where it has no known prefix."""
+    for sign in ("/", ":"):
+        prefix, found, rest = name.partition(sign)
+        if found and rest and (who := PREFIXES.get(prefix.lower())):
+            return who, rest
+    return "", name
+
+
+def hosted_in(url: str) -> str | None:
+    """The model that the path of a known inference URL names, or None."""
+    path = urlsplit(url).path
+    for pattern in _PATHS:
+        if (m := pattern.search(path)) and "{" not in m[1]:
+            return unquote(m[1]).removeprefix("publishers/")
+    host = host_of(url)
+    if host.endswith(("api-inference.huggingface.co", "router.huggingface.co")) and (m := _HUB_PATH.search(path)):
+        return m[1]
+    if host == "fal.run" or host.endswith(".fal.run"):
+        return path.strip("/") or None
+    return None
+
+
+def client_of(qualified: str) -> str:
+    """The provider of a client library by the qualified name of one of its members, else ""."""
+    parts = qualified.split(".")
+    for n in range(min(3, len(parts)), 0, -1):
+        if (who := CLIENTS.get(".".join(parts[:n]))) is not None:
+            return who
+    return ""
+
+
+def wrapper_of(class_name: str) -> str:
+    """The provider of a wrapper class (`ChatOpenAI`, `BedrockEmbeddings`), else ""."""
+    stem = class_name
+    for _ in range(3):
+        if (who := WRAPPERS.get(stem)) is not None:
+            return who
+        for cut in ("Chat", "Async"):
+            stem = stem.removeprefix(cut)
+        for cut in ("Embeddings", "Embedding", "LLM", "Chat", "Generator", "Model", "ChatGenerator", "ChatModel", "Multimodal", "MultiModal", "Rerank", "Reranker", "Client"):
+            if stem.endswith(cut) and stem != cut:
+                stem = stem.removesuffix(cut)
+                break
+    return WRAPPERS.get(stem, "")

@@ -1,0 +1,166 @@
+"""T1, T2, T3: all rows of the suspect's matrices against the kept rows of the reference's.
+
+For the kept rows J of a reference matrix and a suspect's view of the same width, a(j) is the suspect's row that is most like row j.
+
+* T1, aligned (exact): equal row counts; how often a(j) = j.
+* T2, shifted or thinned (exact): other row counts; the most common offset a(j) - j, and the longest increasing subsequence of a.
+* T3, pair agreement (heuristic): two matrices over one hidden axis, matched to two tensors of the suspect, name the same reordering.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from mlsbom.lineage import bounds
+from mlsbom.lineage.matrices import kept_rows, unpacked
+from mlsbom.lineage.tensors import Array
+
+EXACT: Final = ("T1", "T2", "T5")
+HEURISTIC: Final = ("T3", "T5-T3")
+LOG2: Final = math.log10(2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One test that found something: `log10_p` is a bound before correction, `hits` of `of` rows. For T3 a name is a pair of tensors."""
+
+    channel: str
+    log10_p: float
+    hits: int
+    of: int
+    suspect: str
+    reference: str
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What the tests of one comparison gave: how many were made, by channel, and those with a bound below 1."""
+
+    tests: dict[str, int] = field(default_factory=dict)
+    hits: list[Hit] = field(default_factory=list)
+
+    def add(self, hit: Hit) -> None:
+        """Count a test, keep it where it says anything."""
+        self.tests[hit.channel] = self.tests.get(hit.channel, 0) + 1
+        if hit.log10_p < 0:
+            self.hits.append(hit)
+
+    @property
+    def total(self) -> int:
+        """All tests of all channels: what Bonferroni counts."""
+        return sum(self.tests.values())
+
+    def best(self, channels: Iterable[str]) -> float:
+        """The smallest corrected log10 p among these channels."""
+        return min((bounds.corrected(h.log10_p, self.total) for h in self.hits if h.channel in channels), default=0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """A matrix of a fingerprint, ready to be matched: `rows` of length 1 (k x 128), `index` their numbers; dead rows are dropped."""
+
+    name: str
+    n: int
+    m: int
+    rows: Array
+    index: Array
+
+
+def ready(name: str, n: int, m: int, q: Array) -> Kept:
+    """A kept matrix from its int8 rows."""
+    rows, index = unpacked(q), kept_rows(n)[: len(q)]
+    alive = np.abs(q).max(1, initial=0) > 0
+    return Kept(name, n, m, rows[alive], index[alive])
+
+
+@dataclass(slots=True)
+class Matcher:
+    """Collects a(j) for one reference while the suspect's matrices pass by, so that no sketch need be kept."""
+
+    kept: list[Kept]
+    evidence: Evidence = field(default_factory=Evidence)
+    _named: dict[tuple[int, bytes], list[tuple[str, str, Array]]] = field(default_factory=dict)
+
+    def offer(self, name: str, rows: int, columns: int, sketch: Callable[[], Array]) -> None:
+        """Match one view of the suspect (rows x columns) against every kept matrix of its width. `sketch` is called where one is."""
+        mates = [k for k in self.kept if k.m == columns and len(k.index)]
+        if not mates:
+            return
+        z = sketch()
+        best = (z @ np.concatenate([k.rows for k in mates]).T).argmax(0)
+        at = 0
+        for k in mates:
+            a = best[at : at + len(k.index)]
+            at += len(k.index)
+            if k.n == rows:
+                self.evidence.add(aligned(name, k, a))
+                self._named.setdefault((k.n, k.index.tobytes()), []).append((name, k.name, a))
+            else:
+                self.evidence.add(shifted(name, k, a, rows))
+
+    def finish(self) -> Evidence:
+        """Everything, pair agreement included."""
+        for (n, _), group in self._named.items():
+            agreements(self.evidence, "T3", n, group)
+        self._named.clear()
+        return self.evidence
+
+
+def aligned(name: str, k: Kept, a: Array, channel: str = "T1", rows: int | None = None) -> Hit:
+    """T1: matches of row j by row j, of `rows` candidates (all of the matrix, if not given)."""
+    hits = int((a == k.index).sum())
+    return Hit(channel=channel, log10_p=bounds.aligned(hits, rows or k.n, len(k.index)), hits=hits, of=len(k.index), suspect=name, reference=k.name)
+
+
+def shifted(name: str, k: Kept, a: Array, rows: int) -> Hit:
+    """T2: the better of a common offset (union over all offsets) and an increasing subsequence; both looks are paid for."""
+    kept = len(k.index)
+    common = int(np.unique(a - k.index, return_counts=True)[1].max())
+    run = bounds.longest_increasing(a.tolist())
+    offset_p = bounds.aligned(common, rows, kept) + math.log10(rows + k.n) if 1 < common and kept <= rows else 0.0
+    run_p = bounds.increasing(run, kept)
+    return Hit(channel="T2", log10_p=min(0.0, min(offset_p, run_p) + LOG2), hits=common if offset_p < run_p else run, of=kept, suspect=name, reference=k.name)
+
+
+def agreements(evidence: Evidence, channel: str, n: int, group: list[tuple[str, str, Array]]) -> None:
+    """T3 over the matches (suspect tensor, reference tensor, a) of one hidden axis of n units: two that name the same rows of different
+    tensors. Distinct rows are counted: a hub that many rows are matched to counts once."""
+    matches = np.stack([a for _, _, a in group])
+    names = {name: i for i, name in enumerate({x for s, r, _ in group for x in (s, r)})}
+    suspects, references = (np.array([names[g[side]] for g in group]) for side in (0, 1))
+    kept = matches.shape[1]
+    made = 0
+    for i in range(1, len(group)):
+        other = (suspects[:i] != suspects[i]) & (references[:i] != references[i])
+        made += int(other.sum())
+        same = matches[:i] == matches[i]
+        for j in np.flatnonzero(other & (same.sum(1) > 3)):
+            hits = len(set(matches[i][same[j]].tolist()))
+            log10_p = bounds.aligned(hits, n, kept)
+            if log10_p < 0:
+                evidence.hits.append(
+                    Hit(channel=channel, log10_p=log10_p, hits=hits, of=kept, suspect=f"{group[i][0]} & {group[j][0]}", reference=f"{group[i][1]} & {group[j][1]}")
+                )
+    evidence.tests[channel] = evidence.tests.get(channel, 0) + made
+
+
+def kept_against_kept(suspect: list[Kept], reference: list[Kept]) -> Evidence:
+    """Two fingerprints: kept rows against kept rows of the same numbers, n = the kept rows in the bound. T2, T3 and T5 are out of reach."""
+    evidence = Evidence()
+    for k in reference:
+        for s in suspect:
+            if (s.n, s.m) != (k.n, k.m):
+                continue
+            index, mine, theirs = np.intersect1d(s.index, k.index, assume_unique=True, return_indices=True)
+            if len(index):
+                a = (s.rows[mine] @ k.rows[theirs].T).argmax(0)
+                hits = int((a == np.arange(len(index))).sum())
+                evidence.add(
+                    Hit(channel="T1", log10_p=bounds.aligned(hits, len(index), len(index)), hits=hits, of=len(index), suspect=s.name, reference=k.name)
+                )
+    return evidence

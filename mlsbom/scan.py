@@ -1,0 +1,107 @@
+"""The pipeline: source, collect, fold, resolve, assess. Everything after `collect` is a pure function of survey, packs, profile and time."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mlsbom.assess.findings import coverage, judged
+from mlsbom.assess.gate import gate
+from mlsbom.collect import Observer, Options, collect
+from mlsbom.errors import PackError
+from mlsbom.knowledge import Packs
+from mlsbom.model import Assessment, Comparison, Graph, Observed, Place, Severity, Shortfall, SignatureVerdict, Status, Survey
+from mlsbom.resolve import ORDER, Asked
+from mlsbom.rulebook import remedy
+from mlsbom.sources import Source
+from mlsbom.survey.fold import fold
+
+
+@dataclass(slots=True, kw_only=True)
+class Settings:
+    """What the caller of a scan decides; the defaults are those of the command."""
+
+    packs: Packs = field(default_factory=Packs)
+    now: str = ""
+    profile: str | None = None
+    fail_on: str | None = None  # a severity or "never"; None: the profile's, else high
+    require: tuple[str, ...] = ()  # CRITERION=LEVEL
+    baseline: str | None = None
+    vex: tuple[str, ...] = ()
+    lang: str = "en"
+    weights: str = "headers"
+    verbose: bool = False
+    use: dict[str, Any] = field(default_factory=dict)
+    trust: tuple[Path, ...] = ()
+    identity: str | None = None
+    issuer: str | None = None
+    online: bool = False
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 2)
+    cache: bool = True
+    timeout: float | None = None
+    algorithms: tuple[str, ...] = ("sha256",)
+    observer: Observer | None = None
+
+
+def now() -> str:
+    """SOURCE_DATE_EPOCH, else the clock, as RFC 3339 in UTC with seconds."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdigit() else datetime.now(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def open_target(target: str, online: bool = False) -> Source:
+    """The source that a target's spelling names."""
+    from mlsbom.sources.local import LocalSource
+
+    return LocalSource(target)
+
+
+def scan(target: str, settings: Settings | None = None) -> Assessment:
+    """Scan a target. Raises UsageError, NothingToScan; never for what the target holds."""
+    settings = settings or Settings()
+    created = settings.now or now()
+    source = open_target(target, settings.online)
+    options = Options(packs=settings.packs, jobs=settings.jobs, cache=settings.cache, timeout=settings.timeout, algorithms=settings.algorithms,
+                      observer=settings.observer, created=created)
+    return assess(collect(source, options), settings)
+
+
+def assess(survey: Survey, settings: Settings | None = None) -> Assessment:
+    """Everything that follows from a survey under the given packs and settings. No byte of the target is read."""
+    settings = settings or Settings()
+    asked = Asked(now=settings.now or survey.created or now(), use=settings.use, trust=settings.trust, identity=settings.identity,
+                  issuer=settings.issuer, online=settings.online)
+    derived, graph = resolve(survey, settings.packs, asked)
+    everything = (*survey.observed, *derived)
+    findings, unread = judged(everything, graph, remedy), coverage(everything)
+    return Assessment(
+        survey=survey, derived=derived, graph=graph, findings=findings, coverage=unread,
+        verdicts=tuple(o.fact.result for o in derived if isinstance(o.fact, SignatureVerdict)),
+        lineage=tuple(o.fact.result for o in derived if isinstance(o.fact, Comparison)),
+        gate=gate(findings, unread, fail_on=None if settings.fail_on == "never" else Severity(settings.fail_on or "high")),
+    )
+
+
+def resolve(survey: Survey, packs: Packs, asked: Asked) -> tuple[tuple[Observed, ...], Graph]:
+    """Run the resolvers in order, each over the fold of those before. A pack that fails is a shortfall of the whole, never silence."""
+    derived: list[Observed] = []
+    graph = fold(survey)
+    for name in ORDER:
+        if importlib.util.find_spec(f"mlsbom.resolve.{name}") is None:
+            continue
+        module = importlib.import_module(f"mlsbom.resolve.{name}")
+        try:
+            found = list(module.resolve(survey, graph, packs, asked))
+        except PackError as e:
+            found = [Observed(place=Place(path="."), by=f"resolve.{name}", fact=Shortfall(status=Status.FAILED, reason=str(e)))]
+        if found:
+            derived.extend(found)
+            if any(type(o.fact).__name__ not in ("Finding", "Shortfall", "SignatureVerdict", "Comparison") for o in found):
+                graph = fold(survey, tuple(derived))
+    return tuple(derived), graph
