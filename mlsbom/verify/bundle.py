@@ -188,7 +188,7 @@ def _pep740(document: dict[str, Any], publisher: Any = None) -> Bundle:
     envelope = Fields(document.get("envelope"), "envelope")
     return Bundle(
         form="pep740", version="0.3", method="sigstore", publisher=publisher, chain=(material.bytes("certificate"),),
-        entry=_one_entry(document["verification_material"].get("transparency_entries") or []),
+        entry=_one_entry(material.list("transparency_entries")),
         envelope=Envelope(payload_type=IN_TOTO, payload=envelope.bytes("statement"), signature=envelope.bytes("signature")),
     )
 

@@ -20,8 +20,9 @@ PINNED: Final = 0.9
 RANGED: Final = 0.7
 
 CREDENTIALS = Rule(id="PACKAGE-CREDENTIALS", title="A manifest holds the credentials of a package index or repository", severity=Severity.MEDIUM)
+INSECURE = Rule(id="PACKAGE-INDEX-INSECURE", title="Packages are fetched in a way that lets others replace them", severity=Severity.MEDIUM)
 NON_ASCII = Rule(id="PACKAGE-NON-ASCII-NAME", title="The name of a package holds letters that no registry allows", severity=Severity.HIGH)
-RULES: Final = (CREDENTIALS, NON_ASCII)
+RULES: Final = (CREDENTIALS, INSECURE, NON_ASCII)
 
 _USERINFO = re.compile(r"(?<=//)([^/@\s]+)@")
 _PLAIN_USERS = frozenset({"git", "hg", "svn", "anonymous"})
@@ -71,12 +72,12 @@ class Cursor:
 
 
 def without_credentials(url: str) -> tuple[str, bool]:
-    """A URL with its user information replaced by `***`, and whether that was a credential (not a variable, not `git@`)."""
+    """A URL without its user information, and whether that was a credential (not a variable, not `git@`)."""
     m = _USERINFO.search(url)
     if m is None or m[1] in _PLAIN_USERS:
         return url, False
     secret = not re.fullmatch(r"[^:]*:?\$\{?\w+\}?|\$\{?\w+\}?(?::.*)?|[^:]*:?(?:\$\{\{.*\}\}|%[A-Z_]+%)", m[1])
-    return f"{url[: m.start(1)]}***{url[m.end(1) :]}", secret
+    return url[: m.start(1)] + url[m.end() :], secret
 
 
 def place(line: int | None, confidence: float, key: str | None = None) -> Evidence:
@@ -107,11 +108,16 @@ def index(url: str, line: int | None, *, option: str, extra: bool = False, key: 
     shown = without_credentials(url.strip())[0]
     host = (urlsplit(shown).hostname or "").lower() if "//" in shown else ""
     more = (("option", option), *((("extra", "true"),) if extra else ()), *attrs)
-    if shown.startswith("http:"):
-        more = (*more, ("insecure", "true"))
-    elif public(host) or not (host or extra):
+    if shown.startswith("http:") and host not in ("localhost", "127.0.0.1", "::1"):
+        yield INSECURE.finding(f"the index {host} is asked without encryption", evidence=place(line, PINNED, key), subject=host)
+    if public(host) or not (host or extra):
         return
     yield Reference(kind=Kind.SERVICE, name=host or shown, role=Role.INDEX, url=shown if "//" in shown else None, attrs=more, evidence=place(line, PINNED, key))
+
+
+def untrusted(host: str, line: int | None, option: str, key: str | None = None) -> Iterator[Finding]:
+    """The finding for an option that switches the check of a host's certificate off."""
+    yield INSECURE.finding(f"{option} switches the check of the certificate of {host} off", evidence=place(line, PINNED, key), subject=host)
 
 
 def public(host: str) -> bool:

@@ -30,7 +30,8 @@ _TOKEN = re.compile(
     r"""|(?P<redirect>(?:\d*|&)(?:>>|>\||>&|<<<|<&|[<>])(?:\s*&?[\w./$-]+)?)"""
 )
 _PART = re.compile(
-    r"""(?P<join>\\\r?\n)|'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]|\\.)*)"|\\(?P<escape>.)|(?P<command>\$\()|(?P<plain>[^\s'"\\;|&()`$]+|\$|&(?=>))|(?P<odd>['"\\])""",
+    r"""(?P<join>\\\r?\n)|'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]|\\.)*)"|\\(?P<escape>.)|(?P<command>\$\()"""
+    r"""|(?P<plain>[^ \t\r\n\f\v'"\\;|&()`$]+|\$|&(?=>))|(?P<odd>['"\\])""",
     re.DOTALL,
 )
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?:(:?[-+])([^{}]*))?\})")

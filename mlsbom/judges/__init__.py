@@ -1,0 +1,1 @@
+"""What is dangerous, for any caller."""
