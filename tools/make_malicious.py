@@ -48,11 +48,11 @@ class Waves:
 
 def entries(lists: Path, waves: Waves) -> dict[str, list[Entry]]:
     """The rows of the feed by ecosystem: advisories, with the wave where one lists the same releases; then what only waves list."""
-    campaign = {r["osv_id"]: waves.slug(r["source"]) for r in rows(lists / "typosquats.csv") if "campaign;" in r["source"] or "campaign (" in r["source"]}
-    listed: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    campaign = {r["osv_id"]: waves.slug(r["source"]) for r in rows(lists / "typosquats.csv") if r["label"].endswith("campaign")}
+    listed: dict[tuple[str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for r in rows(lists / "compromised_releases.csv"):
         eco = ecosystem(r["ecosystem"])
-        listed[eco, normalise(r["name"], eco), waves.slug(r["wave"])].add(r["version"])
+        listed[eco, normalise(r["name"], eco)][waves.slug(r["wave"])].add(r["version"])
     found: dict[str, list[Entry]] = defaultdict(list)
     for line in (lists / "malicious_names.jsonl").read_text("utf-8").splitlines():
         row = json.loads(line)
@@ -60,13 +60,13 @@ def entries(lists: Path, waves: Waves) -> dict[str, list[Entry]]:
         name = normalise(row["n"], eco)
         versions = EVERY if row["v"] == "*" else tuple(sorted(row["v"]))
         wave = campaign.get(row["id"], "")
-        for (e, n, slug), bad in sorted(listed.items()):
-            if (e, n) == (eco, name) and bad <= set(versions):
-                wave = wave or slug
-                del listed[e, n, slug]
+        releases = listed.get((eco, name), {})
+        for slug in sorted(slug for slug, bad in releases.items() if bad <= set(versions)):
+            wave = wave or slug
+            del releases[slug]
         found[eco].append(Entry(name, row["id"], row["d"], versions, wave))
-    for (eco, name, slug), bad in listed.items():
-        found[eco].append(Entry(name, f"wave:{slug}", waves.table[slug]["date"], tuple(sorted(bad)), slug))
+    for (eco, name), releases in listed.items():
+        found[eco] += [Entry(name, f"wave:{slug}", waves.table[slug]["date"], tuple(sorted(bad)), slug) for slug, bad in releases.items()]
     return found
 
 

@@ -159,8 +159,7 @@ class _Judge:
                 case nodes.Filter() | nodes.Test():
                     self._filter(node)
                 case nodes.Include() | nodes.Import() | nodes.FromImport() | nodes.Extends():
-                    names = [str(v) for v in self.folder.values(node.template)]
-                    self._hit(LOAD, f"{type(node).__name__.lower()} of {names[0]!r}" if names else f"{type(node).__name__.lower()} of a computed name", node)
+                    self._load(node)
                 case nodes.Call():
                     self._call(node)
                 case nodes.Mul():
@@ -204,6 +203,13 @@ class _Judge:
             self._hit(INTROSPECTION, f"attribute {name} of {base.name}", node)
         elif base.name in _MODULES and (self.chat or name in _RUNS):
             self._hit(INTROSPECTION, f"attribute {name} of module {base.name}", node)
+
+    def _load(self, node: nodes.Include | nodes.Import | nodes.FromImport | nodes.Extends) -> None:
+        """A chat template stands alone; other templates may share parts that lie beside them."""
+        names = [str(v) for v in self.folder.values(node.template)]
+        inside = bool(names) and not self.chat and not any(re.match(r"[/~\\]|[A-Za-z]:|\w+://", n) or ".." in n for n in names)
+        what = type(node).__name__.lower()
+        self._hit(LOAD, f"{what} of {names[0]!r}" if names else f"{what} of a computed name", node, Severity.LOW if inside else None)
 
     def _subscript(self, node: nodes.Getitem) -> None:
         found = self.folder.values(node.arg)

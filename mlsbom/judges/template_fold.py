@@ -121,6 +121,10 @@ class Folder:
                 return ["".join(str(p[0]) for p in parts)] if all(parts) else []
             case nodes.Add() | nodes.Mul() | nodes.Mod() | nodes.Sub():
                 return self._binary(node, depth)
+            case nodes.Pow():
+                pairs = [(a, b) for a in self.values(node.left, depth) for b in self.values(node.right, depth)]
+                whole = [(a, b) for a, b in pairs if isinstance(a, int) and isinstance(b, int) and b >= 0]
+                return [a**b if abs(a).bit_length() * b <= 60 else 10**18 for a, b in whole]
             case nodes.Neg():
                 return [-v for v in self.values(node.node, depth) if isinstance(v, (int, float))]
             case nodes.CondExpr():

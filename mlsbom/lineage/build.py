@@ -48,7 +48,7 @@ class Profiled:
     """All tensors of a model after the first pass: those that count (in file order), those left out, what could not be read."""
 
     counted: list[Profile]
-    left_out: list[Profile]
+    left_out: list[tuple[str, str]]
     shortfalls: list[tuple[str, str, str]]
 
 
@@ -110,12 +110,14 @@ def profile(tensor: Tensor) -> Profile | ReadError:
 
 def profiles(weights: Weights) -> Profiled:
     """The first pass over all tensors."""
-    out = Profiled(counted=[], left_out=[], shortfalls=list(weights.shortfalls))
+    out = Profiled(counted=[], left_out=list(weights.left_out), shortfalls=list(weights.shortfalls))
     for tensor, result in zip(weights.tensors, spread(profile, weights.tensors), strict=True):
         if isinstance(result, ReadError):
             out.shortfalls.append((tensor.name, result.status, str(result)))
+        elif result.left_out:
+            out.left_out.append((tensor.name, result.left_out))
         else:
-            (out.left_out if result.left_out else out.counted).append(result)
+            out.counted.append(result)
     return out
 
 
@@ -133,7 +135,7 @@ def fingerprint(weights: Weights, profiled: Profiled | None = None) -> form.Fing
         header=form.Header(
             tensors=tuple(form.Listed(x.tensor.name, x.tensor.shape) for x in p.counted),
             parameters=sum(x.tensor.elements for x in p.counted),
-            left_out=tuple(form.Left(x.tensor.name, x.left_out) for x in p.left_out),
+            left_out=tuple(form.Left(name, why) for name, why in p.left_out),
             shortfalls=tuple(p.shortfalls),
         ),
         hashed=tuple(form.Hashed(tensor=i, key=x.key, solid=x.solid) for i, x in enumerate(p.counted) if x.key),

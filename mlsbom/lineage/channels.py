@@ -10,7 +10,7 @@ For the kept rows J of a reference matrix and a suspect's view of the same width
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -86,13 +86,12 @@ class Matcher:
     evidence: Evidence = field(default_factory=Evidence)
     _named: dict[tuple[int, bytes], list[tuple[str, str, Array]]] = field(default_factory=dict)
 
-    def offer(self, name: str, rows: int, columns: int, sketch: Callable[[], Array]) -> None:
-        """Match one view of the suspect (rows x columns) against every kept matrix of its width. `sketch` is called where one is."""
+    def offer(self, name: str, rows: int, columns: int, sketch: Array) -> None:
+        """Match one view of the suspect (rows x columns, its sketch rows x 128) against every kept matrix of its width."""
         mates = [k for k in self.kept if k.m == columns and len(k.index)]
         if not mates:
             return
-        z = sketch()
-        best = (z @ np.concatenate([k.rows for k in mates]).T).argmax(0)
+        best = (sketch @ np.concatenate([k.rows for k in mates]).T).argmax(0)
         at = 0
         for k in mates:
             a = best[at : at + len(k.index)]

@@ -75,6 +75,7 @@ class Weights:
 
     tensors: list[Tensor] = field(default_factory=list)
     shortfalls: list[tuple[str, str, str]] = field(default_factory=list)  # (where, status, reason)
+    left_out: list[tuple[str, str]] = field(default_factory=list)  # (name, why): integers, bool and complex, which are no weights
     closers: list[Callable[[], None]] = field(default_factory=list)
 
     def fail(self, where: str, error: ReadError) -> None:

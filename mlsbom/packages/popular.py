@@ -22,11 +22,6 @@ class Popular:
     watch: frozenset[str]
     index: Index
 
-    def better(self, name: str) -> Index:
-        """The index over the names that are better known than this one: for judging a popular name as if it were not known."""
-        mine = self.ranks[name]
-        return Index.of(t for t in self.index.by_name.values() if t.rank < mine)
-
 
 def targets(ranks: dict[str, int], aliases: dict[str, str], watch: frozenset[str], watch_rank: int, ecosystem: str) -> Iterator[Target]:
     """The targets: popular names first, then watch-list and aliases. A popular name that is also an alias has the better of both ranks."""

@@ -109,6 +109,11 @@ class Match:
     score: float
 
     @property
+    def near(self) -> bool:
+        """Whether one slip makes the difference."""
+        return self.kind not in ("two", "order", "affix", "combo")
+
+    @property
     def why(self) -> str:
         """In words."""
         known = f", a name for {self.target.means}" if self.target.means != self.target.written else ""
@@ -258,8 +263,9 @@ class Index:
         for found in self._ready.values():
             found.sort()
 
-    def candidates(self, name: str, written: str) -> tuple[list[Candidate], int, int]:
-        """The candidates of a comparable name, nearest first, and how many targets are within one and two slips. A name is never its own."""
+    def candidates(self, name: str, written: str, below: int | None = None) -> tuple[list[Candidate], int, int]:
+        """The candidates of a comparable name, nearest first, and how many targets are within one and two slips. A name is never its own.
+        With `below`, only targets of a better rank count."""
         if len(name) > LONGEST:
             return [], 0, 0
         s = strip(name)
@@ -268,7 +274,7 @@ class Index:
 
         def add(targets: Iterable[Target], kind: str, distance: int) -> None:
             for t in targets:
-                if t.name not in found and not t.is_own(written):
+                if t.name not in found and not t.is_own(written) and (below is None or t.rank < below):
                     found[t.name] = Candidate(t, kind, distance)
 
         add(self._stripped.get(s, ()), "same", 0)
@@ -358,9 +364,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         return 1 / (1 + exp(-total))
 
 
-def best(name: str, written: str, index: Index, words: Words, model: Model) -> Match | None:
+def best(name: str, written: str, index: Index, words: Words, model: Model, *, below: int | None = None) -> Match | None:
     """The candidate of a comparable name with the highest score, the nearest of equals."""
-    candidates, near1, near2 = index.candidates(name, written)
+    candidates, near1, near2 = index.candidates(name, written, below)
     if not candidates:
         return None
     scored = [(model.score(features(name, c, near1, near2, words)), c) for c in candidates]

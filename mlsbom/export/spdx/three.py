@@ -41,11 +41,11 @@ class _Graph:
         self.licenses: dict[str, str] = {}
         self.count = 0
 
-    def id(self, name: str) -> str:
-        return f"{self.base}:{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
+    def id(self, slug: str) -> str:
+        return f"{self.base}:{re.sub(r'[^A-Za-z0-9._-]+', '-', slug)}"
 
-    def add(self, kind: str, name: str, **fields: Any) -> str:
-        where = self.id(name)
+    def add(self, kind: str, slug: str, **fields: Any) -> str:
+        where = self.id(slug)
         self.elements.append({"type": kind, "spdxId": where, "creationInfo": CREATION, **fields})
         return where
 

@@ -49,8 +49,7 @@ def build(a: Assessment) -> Tree:
         "name": text(a.survey.target.name) or "sbom",
         "documentNamespace": f"https://spdx.org/spdxdocs/{slug}-{serial}",
         "creationInfo": {"created": a.survey.created, "creators": [f"Tool: mlsbom-{a.survey.tool.version}"], "licenseListVersion": "3.27"},
-        "packages": packages,
-        "files": files,
+        "packages": [*packages, *files],
         "relationships": relationships,
         "hasExtractedLicensingInfos": [{"licenseId": ref, "extractedText": words, "name": words[:200]} for ref, words in sorted(custom.items())],
     })
@@ -114,7 +113,9 @@ def _files(a: Assessment, ids: dict[str, str]) -> tuple[list[Tree], list[Tree]]:
                 continue
             where = f"{ids[c.ref]}-file-{n + 1}"
             sums = [{"algorithm": CHECKSUMS[al], "checksumValue": h} for al, h in x.digests if al in CHECKSUMS]
-            files.append({"SPDXID": where, "fileName": f"./{text(path)}", "fileTypes": ["BINARY"], "checksums": sums, "licenseConcluded": "NOASSERTION",
-                          "copyrightText": "NOASSERTION", "comment": f"format {x.formats[0] if x.formats else 'unknown'}; {x.size} bytes; digest {x.digest_by}"})
+            files.append({"SPDXID": where, "name": text(path), "packageFileName": f"./{text(path)}", "downloadLocation": "NOASSERTION", "filesAnalyzed": False,
+                          "primaryPackagePurpose": "FILE", "checksums": sums, "licenseConcluded": "NOASSERTION", "licenseDeclared": "NOASSERTION",
+                          "copyrightText": "NOASSERTION", "supplier": "NOASSERTION",
+                          "comment": f"format {x.formats[0] if x.formats else 'unknown'}; {x.size} bytes; digest {x.digest_by}"})
             edges.append({"spdxElementId": ids[c.ref], "relationshipType": "CONTAINS", "relatedSpdxElement": where})
     return files, edges

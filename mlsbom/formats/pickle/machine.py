@@ -118,34 +118,28 @@ class Machine:
         """APPEND, APPENDS and ADDITEMS: the fast path of lists and sets, a method call on anything else."""
         kind = type(target)
         if kind is list or kind is Set:
-            kept: list[Value] = target if kind is list else target.items
-            if len(kept) < KEEP:
-                kept.extend(items)
-            else:
-                kept.extend(v for v in items if not isinstance(v, PLAIN))
+            _keep(target if kind is list else target.items, items)
             self.spend(len(items) // 8)
             return
         if kind is Call:
-            target.items.extend(items[:KEEP])
+            _keep(target.items, items)
         self.out.changes.append(Change(op, target, items, self.op_at))
-        self.spend()
+        self.spend(1 + len(items) // 8)
 
     def put_items(self, target: Value, items: list[Value]) -> None:
         """SETITEM and SETITEMS: keys and values in turn."""
         if len(items) % 2:
             raise Malformed("an odd number of keys and values", offset=self.op_at)
         pairs = list(zip(items[::2], items[1::2], strict=True))
-        self.spend(len(pairs) // 4)
-        if type(target) is Dict:
+        self.spend(1 + len(pairs) // 4)
+        kind = type(target)
+        if kind is Dict or kind is Call:
             if len(target.pairs) < KEEP:
                 target.pairs.extend(pairs)
             else:
                 target.pairs.extend((k, v) for k, v in pairs if not (isinstance(k, PLAIN) and isinstance(v, PLAIN)))
-            return
-        if type(target) is Call:
-            target.items.extend(items[:KEEP])
-        self.out.changes.append(Change("setitem", target, pairs, self.op_at))
-        self.spend()
+        if kind is not Dict:
+            self.out.changes.append(Change("setitem", target, pairs, self.op_at))
 
     def import_name(self, module: Value, name: Value) -> Name:
         """An import; equal names are one object."""
@@ -178,3 +172,10 @@ class Machine:
             return None
         target.state.append(state)
         return array_of(target, state)
+
+
+def _keep(kept: list[Value], items: list[Value]) -> None:
+    if len(kept) < KEEP:
+        kept.extend(items)
+    else:
+        kept.extend(v for v in items if not isinstance(v, PLAIN))

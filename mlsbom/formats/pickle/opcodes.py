@@ -63,7 +63,7 @@ def run(blob: Blob, start: int, budget: Budget, *, lenient: bool = False, depth:
     except (ValueError, OverflowError, struct.error) as e:
         out.problem, out.problem_at = f"an operand cannot be read: {e}", machine.op_at
     out.end = window.at
-    out.left = [v for v in (*machine.stack, *machine.memo.values()) if not isinstance(v, PLAIN)]
+    out.left = [v for v in machine.stack if not isinstance(v, PLAIN)]
     return out, machine.cost
 
 

@@ -170,4 +170,4 @@ def sniff(blob: Blob) -> bool:
     if passed.end > 1 << 20:
         return True
     stream, _ = run(blob, 0, budget)
-    return (stream.stopped and len(stream.left) == 0 or bool(stream.calls)) and stream.end > 2
+    return ((stream.stopped and not stream.left) or bool(stream.calls)) and stream.end > 2

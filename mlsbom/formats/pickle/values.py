@@ -30,7 +30,8 @@ class Name:
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """The result of calling `fn`; `op`: reduce, newobj, inst, obj. `state`: what BUILD gave it, `items`: what was appended or set."""
+    """The result of calling `fn`; `op`: reduce, newobj, inst, obj. `state`: what BUILD gave it; `items`: what was appended;
+    `pairs`: what was set by key."""
 
     fn: Value
     args: Value
@@ -39,6 +40,7 @@ class Call:
     kwargs: Value = None
     state: list[Value] = field(default_factory=list)
     items: list[Value] = field(default_factory=list)
+    pairs: list[tuple[Value, Value]] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
@@ -106,7 +108,7 @@ class Change:
 @dataclass(slots=True, eq=False, kw_only=True)
 class Stream:
     """One pickle. `start` and `end` are offsets in the blob; `calls` and `changes` in order of execution; `result` what the loader
-    returns; `left` what else lay on the stack or in the memo when it ended; `problem` why it ended early, or None. `resynced`: found behind damage or
+    returns; `left` what else lay on the stack when it ended; `problem` why it ended early, or None. `resynced`: found behind damage or
     padding, not where a loader starts. `arrays`: raw arrays between opcodes, as (offset, length). A stream that was only walked
     (no import in it) has `plain` set and no values but `result` where it is a plain literal."""
 
@@ -138,7 +140,7 @@ def children(value: Value) -> tuple[Value, ...] | list[Value]:
     if isinstance(value, Set):
         return value.items
     if isinstance(value, Call):
-        return [value.fn, value.args, value.kwargs, *value.state, *value.items]
+        return [value.fn, value.args, value.kwargs, *value.state, *value.items, *(x for pair in value.pairs for x in pair)]
     if isinstance(value, Persistent):
         return (value.pid,)
     if isinstance(value, Name):

@@ -1,0 +1,1 @@
+"""Many repositories: plan, run each in a child process, ingest, ask, serve."""

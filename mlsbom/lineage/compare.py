@@ -1,0 +1,116 @@
+"""Two sides, each a model or a fingerprint, and the tests that they allow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mlsbom.errors import UsageError
+from mlsbom.lineage import build, form, full, matrices, weights
+from mlsbom.lineage.channels import Evidence, Kept, Matcher, kept_against_kept, ready
+from mlsbom.lineage.codes import ValueHash
+from mlsbom.lineage.tensors import Weights
+from mlsbom.lineage.verdict import judge, shared_values
+
+if TYPE_CHECKING:
+    from mlsbom.knowledge import Packs
+
+
+@dataclass(slots=True)
+class Side:
+    """One side of a comparison: a fingerprint, and the weights where there are any."""
+
+    name: str
+    fingerprint: form.Fingerprint
+    profiled: build.Profiled | None = None
+    weights: Weights = field(default_factory=Weights)
+
+    def __enter__(self) -> Side:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.weights.close()
+
+    @property
+    def kept(self) -> list[Kept]:
+        """The kept matrices, ready to be matched."""
+        return [ready(self.fingerprint.name(x.tensor), x.n, x.m, x.rows) for x in self.fingerprint.matrices]
+
+
+def open_side(path: str) -> Side:
+    """A model, or a fingerprint file. Raises UsageError, ReadError."""
+    if os.path.isfile(path):
+        with open(path, "rb") as f:
+            if form.is_fingerprint(head := f.read(len(form.MAGIC))):
+                return Side(path, form.load(head + f.read()))
+    opened = weights.open_weights(path)
+    profiled = build.profiles(opened)
+    return Side(path, build.fingerprint(opened, profiled), profiled, opened)
+
+
+def match(suspect: Side, matchers: Iterable[Matcher]) -> None:
+    """Offer every matrix of the suspect's weights to each matcher; a view is sketched once, where any of them has its width."""
+    asked = list(matchers)
+    widths = {k.m for m in asked for k in m.kept}
+    assert suspect.profiled is not None
+    for p in suspect.profiled.counted:
+        views = [v for v in matrices.suspect_views(p.tensor.shape) if v.columns in widths]
+        if not views:
+            continue
+        values = p.tensor.open()
+        for view in views:
+            sketch = matrices.sketch(values, view)
+            for matcher in asked:
+                matcher.offer(p.tensor.name, view.rows, view.columns, sketch)
+
+
+def evidence_between(suspect: Side, reference: Side, *, with_weights: bool) -> Evidence:
+    """All tests that two sides allow. `with_weights`: T5 too, which needs both models."""
+    if suspect.profiled is None:
+        return kept_against_kept(suspect.kept, reference.kept)
+    matcher = Matcher(reference.kept)
+    match(suspect, [matcher])
+    found = matcher.finish()
+    if with_weights and reference.profiled is not None:
+        full.rotation(suspect.profiled, reference.profiled, found)
+    return found
+
+
+def compare_paths(suspect: str, reference: str, *, full: bool, packs: Packs | None) -> dict[str, Any]:
+    """See `mlsbom.lineage.compare`."""
+    with open_side(suspect) as s, open_side(reference) as r:
+        for side in (s, r):
+            if full and side.profiled is None:
+                raise UsageError(f"{side.name}: --full needs the weights of both models, and this is a fingerprint", remedy="name the model, or leave --full out")
+        return {"suspect": suspect, "reference": reference} | compare_sides(s, r, full=full, constants=constants(packs))
+
+
+def compare_sides(s: Side, r: Side, *, full: bool = False, constants: frozenset[ValueHash] = frozenset(), models: int = 1, found: Evidence | None = None) -> dict[str, Any]:
+    """The result of a comparison, without the names of the sides."""
+    evidence = found if found is not None else evidence_between(s, r, with_weights=full)
+    extra = _advisory(s, r) if full else {}
+    return judge(
+        s.fingerprint, r.fingerprint, evidence, shared=shared_values(s.fingerprint, r.fingerprint, constants), models=models, full=full, extra=extra
+    )
+
+
+def _advisory(s: Side, r: Side) -> dict[str, Any]:
+    return full.advisory(s.profiled, r.profiled) if s.profiled and r.profiled else {}
+
+
+def constants(packs: Packs | None) -> frozenset[ValueHash]:
+    """Value hashes that models of unrelated families are known to share (the pack `fingerprints/shared.toml`)."""
+    from mlsbom.knowledge import Packs
+
+    name = "fingerprints/shared.toml"
+    packs = packs or Packs()
+
+    def load(p: Packs) -> frozenset[ValueHash]:
+        if name not in p.index.get("files", {}):
+            return frozenset()
+        rows = p.toml(name).get("constant", [])
+        return frozenset(ValueHash(int(c["elements"]), bytes.fromhex(c["bf16"]), bytes.fromhex(c["f16"])) for c in rows)
+
+    return packs.loaded(("shared constants",), load)

@@ -1,0 +1,1 @@
+"""What people decide: profiles, waivers, baselines, VEX, attestations."""

@@ -1,0 +1,1 @@
+"""For people: terminal table, Markdown, HTML, and their Korean."""

@@ -1,0 +1,1 @@
+"""Many surveys in one database: an index that can be rebuilt from the documents."""
