@@ -137,7 +137,7 @@ def _tree(root: dict[str, Any]) -> Tree:
             return -len(leaves)
         n = len(feature)
         feature.append(node["split_feature"])
-        threshold.append(round(node["threshold"], 5))
+        threshold.append(node["threshold"])  # as it is: values often lie on it
         left.append(0)
         right.append(0)
         left[n], right[n] = walk(node["left_child"]), walk(node["right_child"])

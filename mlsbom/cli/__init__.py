@@ -75,6 +75,7 @@ def main() -> None:
     """The console script: runs the command line, turns our errors into one line and their exit code."""
     from mlsbom.errors import MlsbomError
 
+    sys.excepthook = _defect
     try:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()
@@ -92,3 +93,17 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has gone: say nothing more
         code = 0
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _defect(kind: type[BaseException], error: BaseException, trace: object) -> None:
+    """A defect of ours: one line and exit code 2, never a traceback (but with MLSBOM_DEBUG=1)."""
+    import os
+
+    if os.environ.get("MLSBOM_DEBUG"):
+        sys.__excepthook__(kind, error, trace)  # type: ignore[arg-type]
+    else:
+        words = " ".join(str(error).split())[:300]
+        sys.stderr.write(f"mlsbom: defect in mlsbom itself: {kind.__name__}: {words}; run again with MLSBOM_DEBUG=1 and report it\n")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(130 if issubclass(kind, KeyboardInterrupt) else 2)

@@ -82,8 +82,9 @@ def _head(a: Assessment) -> RenderableType:
         head.append(f"  revision {s.target.revision[:12]}", style="dim")
     main = next((c for c in a.graph.components if c.primary), None)
     if main is not None:
-        words = [w for w in (_word(main, "task"), _word(main, "architecture"), f"{number(p)} parameters" if isinstance(p := main.value("parameters"), int) else None,
-                             _word(main, "dtype"), as_expression(main) or "no licence stated") if w]
+        parameters = main.value("parameters")
+        count = f"{number(parameters)} parameters" if isinstance(parameters, int) else None
+        words = [w for w in (_word(main, "task"), _word(main, "architecture"), count, _word(main, "dtype"), as_expression(main) or "no licence stated") if w]
         head.append("\n" + clean(" · ".join(words)))
     return head
 
