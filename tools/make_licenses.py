@@ -23,11 +23,12 @@ from array import array
 from pathlib import Path
 from typing import Any
 
-from mlsbom.licenses import clauses, text
+from mlsbom.licenses import text
 from mlsbom.licenses.references import SAMPLE, WINDOW, windows
 
 HOME = Path(__file__).resolve().parent.parent / "signatures" / "licenses"
-_DEPRECATED_TWIN = re.compile(r"-only$|-or-later$|\+$")
+_APPENDED = " gnu general public license version june 2007"
+"""Where the SPDX text of LGPL-3.0 goes on with that of GPL-3.0, which most files of that name leave out."""
 _ENDS = ("end of terms and conditions", "exhibit a source code form license notice", "exhibit a", "how to apply these terms to your new programs")
 _KINDS = {"Permissive": "permissive", "Copyleft Limited": "weak-copyleft", "Copyleft": "copyleft", "Public Domain": "public-domain"}
 _AI_KINDS = {"data": "use-restricted", "data-permissive": "permissive", "data-copyleft": "copyleft", "no-derivatives": "use-restricted", "share-alike": "copyleft"}
@@ -45,9 +46,10 @@ def main() -> None:
     listed = _listed(args.list)
     full = json.loads((args.spdx / "spdx-full.json").read_text("utf-8"))
     labelled = _labelled(args.corpus, args.texts)
-    spdx = {i: [names["name"], kind_of(i, names, _categories(args.licensedb)), int(names["deprecated"])] for i, names in sorted(listed["licenses"].items())}
+    categories = _categories(args.licensedb)
+    spdx = {i: [names["name"], kind_of(i, categories), int(names["deprecated"])] for i, names in sorted(listed["licenses"].items())}
     _write("spdx.json", {"licenses": spdx, "exceptions": sorted(listed["exceptions"])})
-    _write("facts.json", {"licenses": facts(args.corpus, labelled)})
+    _write("facts.json", {"licenses": facts(args.corpus)})
     _write("tags.json", {r["hf_tag"]: [r["expected"], int(r["resolvable_from_tag_alone"] == "no")] for r in _rows(args.corpus / "hf_tags.csv")})
     (HOME / "texts.bin").write_bytes(pack_texts(full, labelled))
 
@@ -64,8 +66,8 @@ def pack_texts(full: dict[str, Any], labelled: list[tuple[str, str, bytes]]) -> 
         seen.add(prepared.words)
         texts.append((identifier, variant, prepared.words, custom))
 
-    for identifier in sorted(full, key=lambda i: (bool(_DEPRECATED_TWIN.search(i)) and not i.endswith("-only"), not i.endswith("-only"), i)):
-        add(identifier, "", str(full[identifier]["licenseText"]).encode(), 0)
+    for identifier in sorted(full, key=lambda i: (not i.endswith("-only"), i.endswith(("-or-later", "+")), len(i), i)):
+        add(_current(identifier), identifier, str(full[identifier]["licenseText"]).encode(), 0)
     for identifier, variant, raw in labelled:
         if identifier.startswith("LicenseRef-") or identifier in ("OpenMDW-1.0", "C-UDA-1.0"):
             add(identifier, variant, raw, 1)
@@ -80,14 +82,21 @@ def pack_texts(full: dict[str, Any], labelled: list[tuple[str, str, bytes]]) -> 
     return head.encode() + b"\n" + hashes.tobytes() + keys.tobytes() + owners.tobytes()
 
 
+def _current(identifier: str) -> str:
+    """The identifier that a text alone stands for: of the GNU licences `-only`, since `or later` is said elsewhere."""
+    m = re.fullmatch(r"((?:A|L)?GPL-\d\.\d|GFDL-\d\.\d)(?:-invariants|-no-invariants)?(?:-or-later|-only|\+)?", identifier)
+    return f"{m[1]}-only" if m else identifier
+
+
 def _needed(words: tuple[str, ...]) -> int:
     """Words up to the end of the terms: what follows (how to apply them) is often left out."""
     line = " ".join(words)
     cuts = [at for end in _ENDS if (at := line.find(" " + end)) > len(line) * 0.6]
+    cuts += [at] if (at := line.find(_APPENDED, len(line) // 20)) > 0 else []
     return len(line[: min(cuts)].split()) if cuts else len(words)
 
 
-def kind_of(identifier: str, listed: dict[str, Any], categories: dict[str, str]) -> str:
+def kind_of(identifier: str, categories: dict[str, str]) -> str:
     """The kind of an SPDX identifier: by its name where that tells, then by category; what nobody classified is unknown."""
     i = identifier
     for pattern, kind in ((r"^CC-BY-NC|-NC-|NonCommercial|^Aladdin|^SSH-short-NC", "noncommercial"), (r"^CC-BY-ND|^BUSL|^C-UDA|^Elastic|^PolyForm-Small|^ANTLR.*RESTR|^Hippocratic|^TPDL|^SSPL", "use-restricted"),
@@ -102,23 +111,15 @@ def kind_of(identifier: str, listed: dict[str, Any], categories: dict[str, str])
     return _KINDS.get(category) or ("use-restricted" if category in ("Source-available", "Free Restricted") else "proprietary" if category == "Proprietary Free" else "unknown")
 
 
-def facts(corpus: Path, labelled: list[tuple[str, str, bytes]]) -> list[dict[str, Any]]:
-    """The rows of ai-licenses.csv in the program's vocabulary, with the clauses that our own reader finds where we have the text."""
-    read: dict[str, dict[str, str]] = {}
-    for identifier, _, raw in labelled:
-        prepared = text.prepare(raw)
-        if isinstance(prepared, text.LicenseText):
-            for c in clauses.find(prepared):
-                read.setdefault(identifier, {}).setdefault(c.clause, c.value)
+def facts(corpus: Path) -> list[dict[str, Any]]:
+    """The rows of ai-licenses.csv in the program's vocabulary."""
     out = []
     for r in _rows(corpus / "ai-licenses.csv"):
         if " " in r["id"]:
             continue  # a note about a publisher, not a licence
         known = "LicenseRef-" + r["id"] if r["id"].startswith("OpenMDW") and not r["spdx_id"] else r["id"]
-        stated = stated_clauses(r)
         row = {"id": known, "name": r["title_anchor"] or known.removeprefix("LicenseRef-"), "kind": _AI_KINDS.get(r["kind"], r["kind"]), "tag": r["hf_tag"],
-               "names": [n for n in r["hf_license_name"].split(";") if n], "clauses": stated, "law": r["governing_law"], "evidence": r["evidence"], "confidence": r["confidence"]}
-        row["read"] = sorted(set(read.get(known, {})) - set(stated))
+               "names": [n for n in r["hf_license_name"].split(";") if n], "clauses": stated_clauses(r), "law": r["governing_law"], "evidence": r["evidence"], "confidence": r["confidence"]}
         out.append(row)
     return out
 
@@ -153,11 +154,11 @@ def stated_clauses(r: dict[str, str]) -> dict[str, str]:
         out["pass-through"] = ""
     if m := re.search(r"(?:name|names) [^;]*start\w* with ([\w .-]+)", naming):
         out["naming"] = m[1].strip()
-    if m := re.search(r"(?:display|built using|Built on) ([^;]+?)(?: when|\(|$)", naming):
+    if m := re.search(r"(?:display|built using|Built on) ([^;]+?)(?: when|\(|;|$)", naming):
         out["display"] = re.sub(r"^(?:display )", "", (naming[m.start() : m.end()] if naming[m.start() :].lower().startswith("built") else m[1])).strip(" (")
     if r["notice_text_required"].lower() not in ("", "no", "none"):
         out["notice"] = r["notice_text_required"]
-    if outputs and not outputs.startswith(("no ", "none", "not found", "distillation", "as qwen")) and "outputs also bound" not in outputs:
+    if outputs and not outputs.startswith(("no ", "none", "not found", "distillation", "as qwen", "mit")) and "outputs also bound" not in outputs:
         out["output-training"] = "naming" if "name must" in outputs else "display" if "display" in outputs else "derivative" if "derivative" in outputs else "barred"
     if outputs.startswith(("distillation", "as qwen")):
         out["output-training"] = "derivative" if "derivative" in outputs else "display"

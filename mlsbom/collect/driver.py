@@ -25,7 +25,7 @@ from mlsbom.model import STATUS_ORDER, AnyFact, Bundle, MemberDigest, Observed, 
 
 TRIGGER_WINDOW = 8 << 20
 MEMBER_DIGEST = 64 << 20  # members larger than this are weights; their archive's digest covers them
-OPAQUE_FAMILIES = frozenset({"data", ""})
+READ_BY_NATURE = frozenset({"text", "pointer"})  # where no inspector asks for more, having identified it is having read it
 
 
 class Driver:
@@ -80,7 +80,7 @@ class Driver:
             self._run(row, blob, place, formats, budget, tables)
         if tables and self._sketch and not place.member:
             self._fingerprint(blob, place, formats, tables, budget)
-        if not ran and FAMILY.get(formats[0] if formats else "", "") in OPAQUE_FAMILIES and formats != ("empty",):
+        if not ran and formats != ("empty",) and FAMILY.get(formats[0] if formats else "", "") not in READ_BY_NATURE:
             self.record(place, "identify", Shortfall(status=Status.OPAQUE, reason=f"no reader for this format ({', '.join(formats) or 'unknown'})"))
 
     def _triggered(self, row: Row, blob: Blob, place: Place) -> bool:

@@ -136,8 +136,8 @@ def _fill(reader: _Reader, out: Gguf) -> None:
     wide = "Q" if out.version > 1 else "I"
     tensors, keys = reader.number(wide), reader.number(wide)
     for what, count, least in (("tensors", tensors, 24), ("keys", keys, 13)):
-        if count * least >= 1 << 63:
-            raise _Stop(f"{count} {what}: the size of their table overflows", 8, "bounds")
+        if count >= 1 << 31 or count * least >= 1 << 63:
+            raise _Stop(f"{count} {what}: the size of their table overflows in readers that count in 32 bits", 8, "bounds")
         if count * least > max(64 * reader.blob.size, 1 << 24):
             raise _Stop(f"{count} {what} in {reader.blob.size} bytes", 8, "anomaly")
     out.keys = keys

@@ -7,8 +7,9 @@ Lengths are checked before anything is sliced; large fields (weights) are given 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, overload
 
+from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
 
 VARINT: Final = 0
@@ -16,15 +17,57 @@ FIXED64: Final = 1
 BYTES: Final = 2
 FIXED32: Final = 5
 
-View = memoryview
-Value = int | memoryview
+IN_MEMORY: Final = 32 << 20
+_PAGE: Final = 1 << 16
+
+
+class Window:
+    """A range of a large blob that reads like a memoryview: bytes by index, sub-ranges by slice, nothing copied before it is asked for."""
+
+    __slots__ = ("_page", "_page_at", "blob", "end", "start")
+
+    def __init__(self, blob: Blob, start: int, end: int) -> None:
+        self.blob, self.start, self.end = blob, start, end
+        self._page, self._page_at = b"", -1
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    @overload
+    def __getitem__(self, key: int) -> int: ...
+    @overload
+    def __getitem__(self, key: slice) -> Window: ...
+    def __getitem__(self, key: int | slice) -> int | Window:
+        if isinstance(key, slice):
+            begin, stop, _ = key.indices(len(self))
+            inner = Window(self.blob, self.start + begin, self.start + max(begin, stop))
+            inner._page, inner._page_at = self._page, self._page_at
+            return inner
+        at = self.start + key
+        if not 0 <= at - self._page_at < len(self._page) or self._page_at < 0:
+            self._page, self._page_at = self.blob.read_at(at, min(_PAGE, self.end - at)), at
+            if not self._page:
+                raise Malformed("the file ends inside a message", offset=at)
+        return self._page[at - self._page_at]
+
+    def __bytes__(self) -> bytes:
+        return self.blob.read_at(self.start, len(self))
+
+
+View = memoryview | Window
+Value = int | memoryview | Window
 Field = tuple[int, int, Value, int]
 """(field number, wire type, value, offset of the value): an integer for varints and fixed widths, a view for counted bytes."""
 
 
-def fields(data: bytes | memoryview, base: int = 0) -> Iterator[Field]:
+def view(blob: Blob) -> View:
+    """All of a blob: in memory up to 32 MiB, else as a window on it. A reader for `Blob.parsed`."""
+    return memoryview(blob.data()) if blob.size <= IN_MEMORY else Window(blob, 0, blob.size)
+
+
+def fields(data: bytes | View, base: int = 0) -> Iterator[Field]:
     """The fields of one message, in order. `base` is the offset of the message in its file. Raises Malformed at the first break."""
-    view = data if isinstance(data, memoryview) else memoryview(data)
+    view: View = memoryview(data) if isinstance(data, bytes) else data
     at, end = 0, len(view)
     groups = 0
     while at < end:
@@ -46,7 +89,7 @@ def fields(data: bytes | memoryview, base: int = 0) -> Iterator[Field]:
             at = start + (8 if wire == FIXED64 else 4)
             if at > end:
                 raise Malformed(f"field {number} ends past its message", offset=base + start)
-            value = int.from_bytes(view[start:at], "little")
+            value = int.from_bytes(bytes(view[start:at]), "little")
         elif wire == 3:
             groups += 1
             continue
@@ -58,7 +101,7 @@ def fields(data: bytes | memoryview, base: int = 0) -> Iterator[Field]:
         yield number, wire, value, base + start
 
 
-def varint(view: memoryview | bytes, at: int, base: int = 0) -> tuple[int, int]:
+def varint(view: View | bytes, at: int, base: int = 0) -> tuple[int, int]:
     """(unsigned value cut to 64 bits, next offset). Raises Malformed past the end or over ten bytes."""
     result = shift = 0
     end = len(view)
@@ -94,6 +137,11 @@ def text(value: Value) -> str:
     return "" if isinstance(value, int) else bytes(value).decode("utf-8", "replace")
 
 
-def message(value: Value) -> memoryview:
+def size(value: Value) -> int:
+    """The bytes of a counted field, 0 for an integer."""
+    return 0 if isinstance(value, int) else len(value)
+
+
+def message(value: Value) -> View:
     """A message field; an integer where bytes are due is an empty message."""
     return memoryview(b"") if isinstance(value, int) else value

@@ -39,7 +39,11 @@ def read(blob: Blob) -> Safetensors:
         raise Malformed(f"the header says {length} bytes, the file has {max(0, blob.size - 8)}", offset=0)
     if length > HEADER_LIMIT:
         raise TooLarge(f"a header of {length} bytes; the format allows {HEADER_LIMIT}")
-    raw = blob.read_at(8, length)
+    with json.collector_held(length):
+        return _read(blob.read_at(8, length), length, blob.size)
+
+
+def _read(raw: bytes, length: int, size: int) -> Safetensors:
     header, duplicates = _header(raw)
     out = Safetensors(Tensors(), {}, length, 8 + length)
     out.problems += [(90, f"the name {d[:80]!r} occurs twice in the header") for d in duplicates[:5]]
@@ -49,7 +53,7 @@ def read(blob: Blob) -> Safetensors:
         odd = [k for k, v in out.metadata.items() if not isinstance(v, str)]
         if odd or not isinstance(metadata, dict):
             out.problems.append((10, f"a value of __metadata__ is no text: {str(odd[0])[:80] if odd else type(metadata).__name__}"))
-    _columns(header, out, blob.size)
+    _columns(header, out, size)
     out.problems.sort(key=lambda p: -p[0])
     return out
 
@@ -58,15 +62,14 @@ def _header(raw: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The header as a dict, and names that occur twice. The exact reader, three times slower, is used only where counts do not add up."""
     import json as plain
 
-    with json.collector_held(len(raw)):
-        try:
-            value = plain.loads(raw)
-            entries = sum("data_offsets" in v for v in value.values() if isinstance(v, dict)) if isinstance(value, dict) else -1
-        except (ValueError, RecursionError):
-            value, entries = None, -1
-        keys = [raw.count(k) for k in (b'"data_offsets"', b'"dtype"', b'"shape"', b'"__metadata__"')]
-        if entries >= 0 and keys[0] == entries and keys[1] <= entries and keys[2] <= entries and keys[3] <= 1:
-            return value, ()
+    try:
+        value = plain.loads(raw)
+        entries = sum("data_offsets" in v for v in value.values() if isinstance(v, dict)) if isinstance(value, dict) else -1
+    except (ValueError, RecursionError):
+        value, entries = None, -1
+    keys = [raw.count(k) for k in (b'"data_offsets"', b'"dtype"', b'"shape"', b'"__metadata__"')]
+    if entries >= 0 and keys[0] == entries and keys[1] <= entries and keys[2] <= entries and keys[3] <= 1:
+        return value, ()
     document = json.loads(raw)
     if not isinstance(document.value, dict):
         raise Malformed("the header is no JSON object", offset=8)

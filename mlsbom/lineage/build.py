@@ -124,7 +124,9 @@ def profiles(weights: Weights) -> Profiled:
 def fingerprint(weights: Weights, profiled: Profiled | None = None) -> form.Fingerprint:
     """The fingerprint of these weights."""
     p = profiled or profiles(weights)
-    views = [(i, view) for i, x in enumerate(p.counted) if (view := matrices.reference_view(x.tensor.name, x.tensor.shape)) and view.testable]
+    views = [
+        (i, view) for i, x in enumerate(p.counted) if (view := matrices.reference_view(x.tensor.name, x.tensor.shape)) and view.testable
+    ]
     picked = [views[i] for i in matrices.chosen(len(views))]
 
     def kept(item: tuple[int, matrices.View]) -> form.Matrix:

@@ -86,16 +86,13 @@ class Matcher:
     evidence: Evidence = field(default_factory=Evidence)
     _named: dict[tuple[int, bytes], list[tuple[str, str, Array]]] = field(default_factory=dict)
 
-    def offer(self, name: str, rows: int, columns: int, sketch: Array) -> None:
-        """Match one view of the suspect (rows x columns, its sketch rows x 128) against every kept matrix of its width."""
-        mates = [k for k in self.kept if k.m == columns and len(k.index)]
-        if not mates:
-            return
-        best = (sketch @ np.concatenate([k.rows for k in mates]).T).argmax(0)
-        at = 0
-        for k in mates:
-            a = best[at : at + len(k.index)]
-            at += len(k.index)
+    def mates(self, columns: int) -> list[Kept]:
+        """The reference's matrices of a width."""
+        return [k for k in self.kept if k.m == columns and len(k.index)]
+
+    def offer(self, name: str, rows: int, columns: int, best: list[Array]) -> None:
+        """Test one view of the suspect (rows x columns). `best`: for each of `mates(columns)`, a(j) of its kept rows."""
+        for k, a in zip(self.mates(columns), best, strict=True):
             if k.n == rows:
                 self.evidence.add(aligned(name, k, a))
                 self._named.setdefault((k.n, k.index.tobytes()), []).append((name, k.name, a))
@@ -113,7 +110,9 @@ class Matcher:
 def aligned(name: str, k: Kept, a: Array, channel: str = "T1", rows: int | None = None) -> Hit:
     """T1: matches of row j by row j, of `rows` candidates (all of the matrix, if not given)."""
     hits = int((a == k.index).sum())
-    return Hit(channel=channel, log10_p=bounds.aligned(hits, rows or k.n, len(k.index)), hits=hits, of=len(k.index), suspect=name, reference=k.name)
+    return Hit(
+        channel=channel, log10_p=bounds.aligned(hits, rows or k.n, len(k.index)), hits=hits, of=len(k.index), suspect=name, reference=k.name
+    )
 
 
 def shifted(name: str, k: Kept, a: Array, rows: int) -> Hit:
@@ -123,7 +122,14 @@ def shifted(name: str, k: Kept, a: Array, rows: int) -> Hit:
     run = bounds.longest_increasing(a.tolist())
     offset_p = bounds.aligned(common, rows, kept) + math.log10(rows + k.n) if 1 < common and kept <= rows else 0.0
     run_p = bounds.increasing(run, kept)
-    return Hit(channel="T2", log10_p=min(0.0, min(offset_p, run_p) + LOG2), hits=common if offset_p < run_p else run, of=kept, suspect=name, reference=k.name)
+    return Hit(
+        channel="T2",
+        log10_p=min(0.0, min(offset_p, run_p) + LOG2),
+        hits=common if offset_p < run_p else run,
+        of=kept,
+        suspect=name,
+        reference=k.name,
+    )
 
 
 def agreements(evidence: Evidence, channel: str, n: int, group: list[tuple[str, str, Array]]) -> None:
@@ -143,7 +149,14 @@ def agreements(evidence: Evidence, channel: str, n: int, group: list[tuple[str, 
             log10_p = bounds.aligned(hits, n, kept)
             if log10_p < 0:
                 evidence.hits.append(
-                    Hit(channel=channel, log10_p=log10_p, hits=hits, of=kept, suspect=f"{group[i][0]} & {group[j][0]}", reference=f"{group[i][1]} & {group[j][1]}")
+                    Hit(
+                        channel=channel,
+                        log10_p=log10_p,
+                        hits=hits,
+                        of=kept,
+                        suspect=f"{group[i][0]} & {group[j][0]}",
+                        reference=f"{group[i][1]} & {group[j][1]}",
+                    )
                 )
     evidence.tests[channel] = evidence.tests.get(channel, 0) + made
 
@@ -160,6 +173,13 @@ def kept_against_kept(suspect: list[Kept], reference: list[Kept]) -> Evidence:
                 a = (s.rows[mine] @ k.rows[theirs].T).argmax(0)
                 hits = int((a == np.arange(len(index))).sum())
                 evidence.add(
-                    Hit(channel="T1", log10_p=bounds.aligned(hits, len(index), len(index)), hits=hits, of=len(index), suspect=s.name, reference=k.name)
+                    Hit(
+                        channel="T1",
+                        log10_p=bounds.aligned(hits, len(index), len(index)),
+                        hits=hits,
+                        of=len(index),
+                        suspect=s.name,
+                        reference=k.name,
+                    )
                 )
     return evidence

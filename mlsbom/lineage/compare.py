@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mlsbom.errors import UsageError
 from mlsbom.lineage import build, form, full, matrices, weights
 from mlsbom.lineage.channels import Evidence, Kept, Matcher, kept_against_kept, ready
 from mlsbom.lineage.codes import ValueHash
-from mlsbom.lineage.tensors import Weights
+from mlsbom.lineage.tensors import Array, Weights
 from mlsbom.lineage.verdict import judge, shared_values
 
 if TYPE_CHECKING:
@@ -55,15 +57,27 @@ def match(suspect: Side, matchers: Iterable[Matcher]) -> None:
     asked = list(matchers)
     widths = {k.m for m in asked for k in m.kept}
     assert suspect.profiled is not None
-    for p in suspect.profiled.counted:
+
+    def matched(p: build.Profile) -> list[tuple[matrices.View, list[list[Array]]]]:
         views = [v for v in matrices.suspect_views(p.tensor.shape) if v.columns in widths]
-        if not views:
-            continue
-        values = p.tensor.open()
-        for view in views:
-            sketch = matrices.sketch(values, view)
-            for matcher in asked:
-                matcher.offer(p.tensor.name, view.rows, view.columns, sketch)
+        values = p.tensor.open() if views else None
+        return [(v, _argmax(matrices.sketch(values, v), v.columns, asked)) for v in views if values]
+
+    for p, found in zip(suspect.profiled.counted, build.spread(matched, suspect.profiled.counted), strict=True):
+        for view, best in found:
+            for matcher, a in zip(asked, best, strict=True):
+                matcher.offer(p.tensor.name, view.rows, view.columns, a)
+
+
+def _argmax(sketch: Array, columns: int, matchers: list[Matcher]) -> list[list[Array]]:
+    """For each matcher, and each of its matrices of this width, the suspect's rows that are most like the kept ones. One product for all."""
+    mates = [m.mates(columns) for m in matchers]
+    flat = [k.rows for group in mates for k in group]
+    if not flat:
+        return [[] for _ in matchers]
+    best = (sketch @ np.concatenate(flat).T).argmax(0)
+    ends = iter(np.cumsum([len(rows) for rows in flat]).tolist())
+    return [[best[(end := next(ends)) - len(k.rows) : end] for k in group] for group in mates]
 
 
 def evidence_between(suspect: Side, reference: Side, *, with_weights: bool) -> Evidence:
@@ -83,16 +97,27 @@ def compare_paths(suspect: str, reference: str, *, full: bool, packs: Packs | No
     with open_side(suspect) as s, open_side(reference) as r:
         for side in (s, r):
             if full and side.profiled is None:
-                raise UsageError(f"{side.name}: --full needs the weights of both models, and this is a fingerprint", remedy="name the model, or leave --full out")
+                raise UsageError(
+                    f"{side.name}: --full needs the weights of both models, and this is a fingerprint",
+                    remedy="name the model, or leave --full out",
+                )
         return {"suspect": suspect, "reference": reference} | compare_sides(s, r, full=full, constants=constants(packs))
 
 
-def compare_sides(s: Side, r: Side, *, full: bool = False, constants: frozenset[ValueHash] = frozenset(), models: int = 1, found: Evidence | None = None) -> dict[str, Any]:
+def compare_sides(
+    s: Side, r: Side, *, full: bool = False, constants: frozenset[ValueHash] = frozenset(), models: int = 1, found: Evidence | None = None
+) -> dict[str, Any]:
     """The result of a comparison, without the names of the sides."""
     evidence = found if found is not None else evidence_between(s, r, with_weights=full)
     extra = _advisory(s, r) if full else {}
     return judge(
-        s.fingerprint, r.fingerprint, evidence, shared=shared_values(s.fingerprint, r.fingerprint, constants), models=models, full=full, extra=extra
+        s.fingerprint,
+        r.fingerprint,
+        evidence,
+        shared=shared_values(s.fingerprint, r.fingerprint, constants),
+        models=models,
+        full=full,
+        extra=extra,
     )
 
 

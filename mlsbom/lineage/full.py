@@ -88,7 +88,13 @@ def _sides(side: Profiled, width: int) -> list[_Side]:
     out = []
     for p in side.counted:
         shape = p.tensor.shape
-        if len(shape) != 2 or p.tensor.elements > MAX_VALUES or p.tensor.elements < MIN_SIZE or ANCHORED.search(p.tensor.name) or max(shape) > 8 * min(shape):
+        if (
+            len(shape) != 2
+            or p.tensor.elements > MAX_VALUES
+            or p.tensor.elements < MIN_SIZE
+            or ANCHORED.search(p.tensor.name)
+            or max(shape) > 8 * min(shape)
+        ):
             continue
         for columns, rows, transposed in ((shape[1], shape[0], False), (shape[0], shape[1], True)):
             if columns == width and rows >= MIN_ROWS and columns >= MIN_COLUMNS:
@@ -111,7 +117,16 @@ def _turned(suspect: Profiled, reference: Profiled, width: int, turn: Array, evi
             index = tested[id(r)]
             a = (z @ kept[id(r)].T).argmax(0)
             hits = int((a == index).sum())
-            evidence.add(Hit(channel="T5", log10_p=bounds.aligned(hits, r.rows, len(index)), hits=hits, of=len(index), suspect=s.name, reference=r.name))
+            evidence.add(
+                Hit(
+                    channel="T5",
+                    log10_p=bounds.aligned(hits, r.rows, len(index)),
+                    hits=hits,
+                    of=len(index),
+                    suspect=s.name,
+                    reference=r.name,
+                )
+            )
             groups.setdefault(r.rows, []).append((s.name, r.name, a))
     for n, group in groups.items():
         agreements(evidence, "T5-T3", n, group)

@@ -27,7 +27,7 @@ MIN_COLUMNS: Final = 16
 MIN_SIZE: Final = 4096
 MAX_COLUMNS: Final = 32_768  # of a wider matrix the first so many are sketched: vocabularies that were cut or extended stay comparable
 SEED: Final = 20261121
-SAMPLED: Final = 1 << 20  # elements of the rows that the reference side takes its column statistics from
+SAMPLED: Final = 1 << 19  # elements of the rows that the reference side takes its column statistics from
 BLOCK: Final = 1 << 19  # elements of a block of rows
 KERNEL: Final = 11  # the largest extent of a convolution's window that layouts are guessed for
 
@@ -210,7 +210,10 @@ def _row_blocks(values: Values, view: View) -> Iterator[tuple[int, Array]]:
     else:
         step = max(1, BLOCK // view.stride)
         pieces = (
-            (at, values.floats(at * view.stride, min(step, view.rows - at) * view.stride).reshape(-1, view.stride)[:, : view.columns].copy())
+            (
+                at,
+                values.floats(at * view.stride, min(step, view.rows - at) * view.stride).reshape(-1, view.stride)[:, : view.columns].copy(),
+            )
             for at in range(0, view.rows, step)
         )
     for at, x in pieces:

@@ -73,7 +73,9 @@ def _files(folder: Path) -> Iterator[tuple[str, Any]]:
     try:
         names = sorted(n for n in os.listdir(folder) if n.endswith(SUFFIX))
     except OSError as e:
-        raise UsageError(f"{folder}: {e.strerror}", remedy="name a folder of fingerprints (mlsbom lineage fingerprint MODEL -o FOLDER/NAME.fp)") from e
+        raise UsageError(
+            f"{folder}: {e.strerror}", remedy="name a folder of fingerprints (mlsbom lineage fingerprint MODEL -o FOLDER/NAME.fp)"
+        ) from e
     for name in names:
         yield name, lambda path=folder / name: _bytes(path)
 
@@ -136,7 +138,11 @@ def search_paths(model: str, registry: str | None, *, packs: Packs | None) -> It
     """See `mlsbom.lineage.search`. Damaged files of the registry are results of their own: not-comparable."""
     opened = open_registry(registry, packs)
     with open_side(model) as suspect:
-        rows = [{"suspect": model, "reference": name} | result for name, result in search_side(suspect, opened, packs) if result["verdict"] != "no-evidence"]
+        rows = [
+            {"suspect": model, "reference": name} | result
+            for name, result in search_side(suspect, opened, packs)
+            if result["verdict"] != "no-evidence"
+        ]
         rows.sort(key=lambda r: (ORDER[r["verdict"]], r["log10_p"] or 0.0, r["reference"]))
         yield from rows
     for name, why in opened.damaged:
@@ -149,5 +155,3 @@ def unreadable(suspect: str, reference: str, why: str) -> dict[str, Any]:
         "suspect": suspect, "reference": reference, "verdict": "not-comparable", "log10_p": None, "tests": 0, "parameter_coverage": None, "channels": {},
         "tensors": [], "caveats": [f"{reference}: {why}"],
     }  # fmt: skip
-
-

@@ -32,9 +32,13 @@ CERTAIN: Final = -300.0  # stands for equal values
 LISTED: Final = 20  # tensors of a kind that a result lists
 SHOWN_BELOW: Final = -3.0
 
-COMMON_START: Final = "not independent does not say who derived from whom: both may descend from a common ancestor, or from one published random start"
+COMMON_START: Final = (
+    "not independent does not say who derived from whom: both may descend from a common ancestor, or from one published random start"
+)
 NO_ROTATION: Final = "a rotated residual basis was not excluded: that needs both models' weights (--full)"
-RESTS_ON_T3: Final = "rests on T3 (pair agreement), whose p-value is a heuristic: it behaves as one on independent models, but is not proved"
+RESTS_ON_T3: Final = (
+    "rests on T3 (pair agreement), whose p-value is a heuristic: it behaves as one on independent models, but is not proved"
+)
 GUILTY: Final = ("copy", "derived")
 
 
@@ -119,13 +123,25 @@ def judge(
         "parameter_coverage": None if none else round(shared.of_suspect, 4),
         "channels": _channels(evidence, shared, spread) | dict(extra or {}),
         "tensors": _tensors(suspect, evidence, shared),
-        "caveats": _caveats(verdict, suspect, reference, shared, heuristic_only=not certain and exact > ACCUSE_EXACT and heuristic < exact and heuristic <= REVIEW_HEURISTIC, full=full),
+        "caveats": _caveats(
+            verdict,
+            suspect,
+            reference,
+            shared,
+            heuristic_only=not certain and exact > ACCUSE_EXACT and heuristic < exact and heuristic <= REVIEW_HEURISTIC,
+            full=full,
+        ),
     }
 
 
 def _channels(evidence: Evidence, shared: Shared, spread: float) -> dict[str, Any]:
     out: dict[str, Any] = {
-        "T0": {"suspect": round(shared.of_suspect, 4), "reference": round(shared.of_reference, 4), "tensors": len(shared.suspect), "shared_constants": shared.constants}
+        "T0": {
+            "suspect": round(shared.of_suspect, 4),
+            "reference": round(shared.of_reference, 4),
+            "tensors": len(shared.suspect),
+            "shared_constants": shared.constants,
+        }
     }
     for channel, tests in evidence.tests.items():
         if tests:
@@ -137,12 +153,20 @@ def _tensors(suspect: Fingerprint, evidence: Evidence, shared: Shared) -> list[d
     """What the verdict rests on: equal tensors, largest first, then the strongest tests."""
     equal = sorted((x for x in shared.suspect if x[0].solid), key=lambda x: (-x[0].key.elements, x[0].tensor))
     rows = [
-        {"suspect": suspect.name(h.tensor), "reference": other, "channel": "T0", "log10_p": CERTAIN, "hits": h.key.elements, "of": h.key.elements}
+        {
+            "suspect": suspect.name(h.tensor),
+            "reference": other,
+            "channel": "T0",
+            "log10_p": CERTAIN,
+            "hits": h.key.elements,
+            "of": h.key.elements,
+        }
         for h, other in equal[:LISTED]
     ]
     best = sorted((h for h in evidence.hits if h.log10_p < SHOWN_BELOW), key=lambda h: (h.log10_p, h.channel, h.suspect, h.reference))
     return rows + [
-        {"suspect": h.suspect, "reference": h.reference, "channel": h.channel, "log10_p": round(h.log10_p, 2), "hits": h.hits, "of": h.of} for h in best[:LISTED]
+        {"suspect": h.suspect, "reference": h.reference, "channel": h.channel, "log10_p": round(h.log10_p, 2), "hits": h.hits, "of": h.of}
+        for h in best[:LISTED]
     ]
 
 
@@ -157,7 +181,11 @@ def _caveats(verdict: str, suspect: Fingerprint, reference: Fingerprint, shared:
     if verdict == "candidate-family":
         out.append("the same shapes are no evidence of descent: any model of this architecture has them")
     if verdict == "not-comparable":
-        out.append("no test could be made: " + ("the suspect" if not suspect.hashed else "the reference") + " holds no values that could be compared")
+        out.append(
+            "no test could be made: "
+            + ("the suspect" if not suspect.hashed else "the reference")
+            + " holds no values that could be compared"
+        )
     if shared.constants:
         out.append(f"{shared.constants} tensors hold published constants that unrelated models share; they were not counted")
     for who, f in (("suspect", suspect), ("reference", reference)):

@@ -34,7 +34,9 @@ _CLAUSE = r"(?:(?:[<>]=?|!=)\s*v?\d[\w.+!-]*|(?:==|~=)\s*v?\d[\w.+!-]*(?:\.\*)?)
 _VARIABLE = r"(?:python_(?:full_)?version|os_name|sys_platform|platform_\w+|implementation_\w+|extras?|dependency_groups)"
 _TEST = rf"\(*\s*{_VARIABLE}\s*(?:[<>]=?|[!=]=|~=|in|not\s+in)\s*(?:\"[^\"]*\"|'[^']*')\s*\)*"
 _MARKER = re.compile(rf"{_TEST}(?:\s*(?:and|or)\s+{_TEST})*")
-_PLAIN = re.compile(rf"({_NAME})\s*(?:\[([\w.,\s-]*)\])?\s*(\(?)\s*({_CLAUSE}(?:\s*,\s*{_CLAUSE})*)?\s*,?\s*(\)?)\s*(?:;\s*(.+?))?\s*", re.ASCII)
+_PLAIN = re.compile(
+    rf"({_NAME})\s*(?:\[([\w.,\s-]*)\])?\s*(\(?)\s*({_CLAUSE}(?:\s*,\s*{_CLAUSE})*)?\s*,?\s*(\)?)\s*(?:;\s*(.+?))?\s*", re.ASCII
+)
 _DIRECT = re.compile(rf"({_NAME})\s*(?:\[([\w.,\s-]*)\])?\s*@\s*(\S+)(?:\s+;\s*(.+?)|\s*;\s+(.+?))?\s*", re.ASCII)
 _SPACE = re.compile(r"\s+")
 
@@ -68,7 +70,11 @@ def _good_versions(specifier: str | None) -> bool:
         return True
     for clause in specifier.split(","):
         operator, version = clause.strip()[:2], clause.strip().lstrip("<>=!~ ")
-        if not _VERSION.fullmatch(version) or ("+" in version and operator not in ("==", "!=")) or (operator == "~=" and "." not in version):
+        if (
+            not _VERSION.fullmatch(version)
+            or ("+" in version and operator not in ("==", "!="))
+            or (operator == "~=" and "." not in version)
+        ):
             return False
         if version.endswith(".*") and (operator not in ("==", "!=") or not version[:-2].replace(".", "").isdigit()):
             return False
@@ -88,4 +94,6 @@ def _by_packaging(text: str) -> Requirement:
         if (modern := _LEGACY_STAR.sub(r"\1", text)) != text:
             return _by_packaging(modern)
         raise InvalidRequirement(" ".join(str(e).split("\n", 1)[0].split())[:200]) from e
-    return Requirement(found.name, tuple(sorted(found.extras)), str(found.specifier), found.url, str(found.marker) if found.marker else None)
+    return Requirement(
+        found.name, tuple(sorted(found.extras)), str(found.specifier), found.url, str(found.marker) if found.marker else None
+    )

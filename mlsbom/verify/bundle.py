@@ -224,12 +224,12 @@ def _several(document: Any) -> Iterator[Bundle]:
         for group in Fields(document, "provenance").list("attestation_bundles"):
             fields = Fields(group, "attestation bundle")
             for one in fields.list("attestations"):
-                yield _pep740(Fields(one, "attestation")._object, publisher=fields.get("publisher"))
+                yield _pep740(Fields(one, "attestation").raw, publisher=fields.get("publisher"))
     elif "payload" in document and "signatures" in document:
         yield _bare(document)
     elif isinstance(document.get("attestations"), list):
         for one in Fields(document, "attestations").list("attestations"):
-            yield _bundle(Fields(Fields(one, "attestation").get("bundle"), "bundle")._object)
+            yield _bundle(Fields(Fields(one, "attestation").get("bundle"), "bundle").raw)
     else:
         raise Refused("unsupported-bundle", "neither a Sigstore bundle, nor a PEP 740 attestation, nor a DSSE envelope")
 

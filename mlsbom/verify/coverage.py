@@ -44,10 +44,19 @@ def _single(manifest: Manifest, entries: dict[str, Entry]) -> dict[str, tuple[Pi
 
 
 def _ignored(name: str, manifest: Manifest) -> str:
-    for owner, paths in (("signer", manifest.ignored), ("default", DEFAULT_IGNORED)):
-        if any(name == path or name.startswith(path + "/") for path in paths):
-            return owner
-    return ""
+    if under(name, manifest.ignored):
+        return "signer"
+    return "default" if under(name, DEFAULT_IGNORED) else ""
+
+
+def under(name: str, paths: frozenset[str]) -> bool:
+    """Whether a path, or a folder that it is in, is one of `paths`."""
+    at = name.find("/")
+    while at >= 0:
+        if name[:at] in paths:
+            return True
+        at = name.find("/", at + 1)
+    return name in paths
 
 
 def _hash(manifest: Manifest, signed: dict[str, tuple[Piece, ...]], tree: Tree, present: dict[str, Entry], report: Report) -> list[str]:

@@ -115,7 +115,7 @@ def check(key: PublicKeyTypes, signature: bytes, message: bytes, *, hashes: tupl
                 if check_digest(key, signature, hashlib.new(name, message).digest(), name):
                     return RSA_OIDS[name]
                 try:
-                    key.verify(signature, message, padding.PSS(padding.MGF1(_hash(name)), padding.PSS.AUTO), _hash(name))
+                    key.verify(signature, message, padding.PSS(padding.MGF1(hash_of(name)), padding.PSS.AUTO), hash_of(name))
                     return PSS_OID
                 except InvalidSignature:
                     continue
@@ -140,17 +140,18 @@ def check_digest(key: PublicKeyTypes, signature: bytes, digest: bytes, name: str
         raise Refused("unsupported-algorithm", f"signature over a {name} digest")
     try:
         if isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(signature, digest, ec.ECDSA(Prehashed(_hash(name))))
+            key.verify(signature, digest, ec.ECDSA(Prehashed(hash_of(name))))
             return ECDSA_OIDS[name]
         if isinstance(key, rsa.RSAPublicKey):
-            key.verify(signature, digest, padding.PKCS1v15(), Prehashed(_hash(name)))
+            key.verify(signature, digest, padding.PKCS1v15(), Prehashed(hash_of(name)))
             return RSA_OIDS[name]
     except InvalidSignature:
         return ""
     raise Refused("unsupported-algorithm", f"{describe(key)} signs the message itself, and only its digest is at hand")
 
 
-def _hash(name: str) -> Any:
+def hash_of(name: str) -> Any:
+    """A hash of SHA-2 for `cryptography`."""
     from cryptography.hazmat.primitives import hashes
 
     return {"sha256": hashes.SHA256, "sha384": hashes.SHA384, "sha512": hashes.SHA512}[name]()

@@ -18,7 +18,7 @@ from mlsbom.verify.verdict import Refused
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 PREDICATE: Final = "https://model_signing/signature/v1.0"
 OLD_PREDICATE: Final = "https://model_signing/Digests/v0.1"
-DEFAULT_IGNORED: Final = (".git", ".gitattributes", ".github", ".gitignore")
+DEFAULT_IGNORED: Final = frozenset({".git", ".gitattributes", ".github", ".gitignore"})
 """What model-signing leaves out by itself, at the top only."""
 RESOURCES: Final = 1_000_000
 _SPELLING: Final = {"blake2": "blake2b", "sha3_256": "sha3-256", "sha3_384": "sha3-384", "sha3_512": "sha3-512"}
@@ -40,7 +40,7 @@ class Manifest:
 
     algorithm: str
     files: dict[str, tuple[Piece, ...]]
-    ignored: tuple[str, ...] = ()
+    ignored: frozenset[str] = frozenset()
     follow: bool = False
     single: bool = False
     subject: str = ""
@@ -196,7 +196,7 @@ def _joined(name: str, pieces: list[Piece], size: int) -> list[Piece]:
     return pieces
 
 
-def _ignored(how: Fields) -> tuple[str, ...]:
+def _ignored(how: Fields) -> frozenset[str]:
     found = how.list("ignore_paths", RESOURCES)
     for path in found:
         if not isinstance(path, str):
@@ -204,7 +204,7 @@ def _ignored(how: Fields) -> tuple[str, ...]:
         if re.search(r"[*?\[]", path):
             raise Refused("bad-path", f"ignored path {path[:120]!r} is a pattern")
         check_name(path)
-    return tuple(found)
+    return frozenset(found)
 
 
 def check_name(name: str) -> None:

@@ -97,31 +97,31 @@ def unbase64url(text: Any, what: str, code: str = "bad-bundle") -> bytes:
 class Fields:
     """An object of protobuf JSON, read field by field. `null` is absent. A field spelt in snake case is refused: other readers take it."""
 
-    __slots__ = ("_object", "code", "what")
+    __slots__ = ("code", "raw", "what")
 
     def __init__(self, value: Any, what: str, code: str = "bad-bundle") -> None:
         if not isinstance(value, dict):
             raise Refused(code, f"{what} is not an object")
-        self._object = value
+        self.raw = value
         self.what = what
         self.code = code
 
     def has(self, name: str) -> bool:
         """Whether the field is there and not null."""
         snake = re.sub(r"[A-Z]", lambda m: "_" + m.group().lower(), name)
-        if snake != name and snake in self._object:
+        if snake != name and snake in self.raw:
             raise Refused(self.code, f"{self.what} spells {name} as {snake}")
-        return self._object.get(name) is not None
+        return self.raw.get(name) is not None
 
     def get(self, name: str) -> Any:
         """The value, or None."""
-        return self._object[name] if self.has(name) else None
+        return self.raw[name] if self.has(name) else None
 
     def object(self, name: str) -> Fields:
         """A nested object that must be there."""
         if not self.has(name):
             raise Refused(self.code, f"{self.what} has no {name}")
-        return Fields(self._object[name], name, self.code)
+        return Fields(self.raw[name], name, self.code)
 
     def text(self, name: str, default: str | None = None) -> str:
         """A string."""

@@ -274,3 +274,33 @@ class DiskFile:
             return os.pread(self._descriptor, self.size, 0)
         except OSError:
             return None
+
+    def pieces(self, want: Want) -> str | None:
+        """A digest of a part of the file."""
+        try:
+            return hash_descriptor(self._descriptor, (want.algorithm,), want.start, want.end)[want.algorithm]
+        except OSError:
+            return None
+
+
+class OneFile:
+    """A thing as a tree of one file, for a model that is one file."""
+
+    def __init__(self, thing: Thing) -> None:
+        self._thing = thing
+        self.name = thing.name
+        base = thing.name.rsplit("/", 1)[-1]
+        self.entries: dict[str, Entry] = {base: Entry(name=base, kind="file", size=thing.size if isinstance(thing, DiskFile) else 0)}
+
+    def digests(self, wanted: list[Want]) -> list[str | None]:
+        """The thing's own digests; of parts, where its bytes are at hand."""
+        return [self._digest(w) for w in wanted]
+
+    def _digest(self, want: Want) -> str | None:
+        if want.end is None and not want.start:
+            found = self._thing.digest(want.algorithm)
+        else:
+            found = self._thing.pieces(want) if isinstance(self._thing, DiskFile) else None
+        if found is None and not isinstance(self._thing, DiskFile):
+            raise Refused("unsupported-algorithm", f"the signed {want.algorithm} digest cannot be compared: the bytes are not at hand")
+        return found

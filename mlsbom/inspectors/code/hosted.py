@@ -175,6 +175,8 @@ class Hosted:
             name, _, version = name.partition(":")
         if deployment := call.text(call.keyword("azure_deployment", "deployment_name")):
             attrs.append(("deployment", deployment)) if deployment != text else None
+        if who == "huggingface" and "/" in name:  # a model of the hub that the hub serves: its own identity says more than the service's
+            return Reference(kind=Kind.MODEL, name=name, role=Role.USED, hub="huggingface", attrs=(("served_by", who),), evidence=call.evidence(node, written.sure))
         return Reference(kind=Kind.MODEL, name=name, role=Role.HOSTED, version=version, provider=who or None, url=url, hub="hosted", attrs=tuple(attrs), evidence=call.evidence(node, written.sure))
 
 

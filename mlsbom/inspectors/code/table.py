@@ -1,7 +1,9 @@
-"""The rows of the inspectors of code."""
+"""The rows of the inspectors of code: those of the families that look at it."""
 
 from __future__ import annotations
 
 from mlsbom.inspectors import Row
+from mlsbom.inspectors.code import rows_references
+from mlsbom.inspectors.code.rows_safety import SAFETY_ROWS
 
-ROWS: tuple[Row, ...] = ()
+ROWS: tuple[Row, ...] = (*rows_references.ROWS, *SAFETY_ROWS)

@@ -118,6 +118,9 @@ def _named(call: Call, node: ast.expr, url: str, written: Written) -> Iterator[R
     """The model or data set that a URL names: of an inference service, or a file on the hub."""
     if (model := providers.hosted_in(url)) is not None:
         host = providers.host_of(url)
+        if providers.provider_of_host(host) == "huggingface" and "/" in model:
+            yield Reference(kind=Kind.MODEL, name=model, role=Role.USED, hub="huggingface", attrs=(("served_by", "huggingface"),), evidence=call.evidence(node, written.sure))
+            return
         yield Reference(kind=Kind.MODEL, name=model, role=Role.HOSTED, provider=providers.provider_of_host(host) or None, url=url, hub="hosted", evidence=call.evidence(node, written.sure))
     elif (found := hubnames.hub_name(url)) is not None and re.search(r"/(?:resolve|blob|raw)/", url):
         yield Reference(kind=Kind.DATASET if found.what == "dataset" else Kind.MODEL, name=found.repository, role=Role.USED, version=found.revision, hub="huggingface", evidence=call.evidence(node, written.sure))

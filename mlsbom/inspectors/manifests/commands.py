@@ -16,6 +16,11 @@ from mlsbom.inspectors.manifests.shell import Command, Word, commands
 from mlsbom.model import Kind, Reference, Role, Scope
 
 
+def words_of(text: str) -> frozenset[str]:
+    """A table of words."""
+    return frozenset(text.split())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """How the facts of a script are marked."""
@@ -26,30 +31,36 @@ class Setting:
     confidence: float = emit.PINNED
 
 
-_PIP_VALUES: Final = frozenset(
+_PIP_VALUES: Final = words_of(
     "-t --target --prefix --root --platform --python-version --implementation --abi --upgrade-strategy --no-binary --only-binary --progress-bar --proxy "
     "--retries --timeout --default-timeout --exists-action --cert --client-cert --cache-dir --log --src --report -C --config-settings --config-setting "
     "--global-option --build-option --install-option --hash -p --python --root-user-action --use-feature --use-deprecated --keyring-provider "
     "--torch-backend --index-strategy --resolution --prerelease --exclude-newer --link-mode --group --extra --no-build-package --only-binary-package "
     "--reinstall-package --upgrade-package -P --refresh-package --allow-insecure-host --directory --project --config-file -w --with-editable "
-    "--optional --bounds --branch --tag --rev --env-file --pip-args --suffix -G --source".split()
+    "--optional --bounds --branch --tag --rev --env-file --pip-args --suffix -G --source"
 )
 _INDEX: Final = {
     "-i": False, "--index-url": False, "--pypi-url": False, "--default-index": False, "--extra-index-url": True, "--index": True, "-f": True, "--find-links": True,
 }  # fmt: skip
-_CONDA_VALUES: Final = frozenset("-n --name -p --prefix -r --root-prefix --platform --repodata-fn --solver -m --mount --experimental".split())
-_APT_VALUES: Final = frozenset("-t --target-release --default-release -o --option -c --config-file -a --host-architecture --allow-repository".split())
-_NPM_VALUES: Final = frozenset("--prefix -C --cwd --dir --registry --tag -w --workspace --filter -F --loglevel --cache --omit --include --fetch-timeout".split())
-_MODEL_OPTIONS: Final = frozenset(
+_CONDA_VALUES: Final = words_of("-n --name -p --prefix -r --root-prefix --platform --repodata-fn --solver -m --mount --experimental")
+_APT_VALUES: Final = words_of(
+    "-t --target-release --default-release -o --option -c --config-file -a --host-architecture --allow-repository"
+)
+_NPM_VALUES: Final = words_of(
+    "--prefix -C --cwd --dir --registry --tag -w --workspace --filter -F --loglevel --cache --omit --include --fetch-timeout"
+)
+_MODEL_OPTIONS: Final = words_of(
     "--model --model-id --model_id --model-path --model_path --model-name --model_name --model-name-or-path --model_name_or_path --pretrained "
     "--pretrained-model --pretrained_model_name_or_path --base-model --base_model --hf-repo -hf -hfr --hf-repo-draft --speculative-model --speculative_model "
     "--draft-model --draft-model-path --embedding-model --embedding_model --reranker-model --tokenizer --tokenizer-path --tokenizer_name --hf-model "
-    "--hf-model-id --model-name-or-path --assistant-model --teacher-model --reward-model --lora-path --adapter-name-or-path --adapter_name_or_path".split()
+    "--hf-model-id --model-name-or-path --assistant-model --teacher-model --reward-model --lora-path --adapter-name-or-path --adapter_name_or_path"
 )
-_DATA_OPTIONS: Final = frozenset("--dataset --dataset-name --dataset_name --dataset-id --dataset_id --dataset-path --train-dataset --eval-dataset --prompt-data".split())
-MODEL_VARIABLES: Final = frozenset(
+_DATA_OPTIONS: Final = words_of(
+    "--dataset --dataset-name --dataset_name --dataset-id --dataset_id --dataset-path --train-dataset --eval-dataset --prompt-data"
+)
+MODEL_VARIABLES: Final = words_of(
     "MODEL_ID HF_MODEL_ID HF_MODEL MODEL MODEL_NAME MODEL_NAME_OR_PATH MODEL_PATH BASE_MODEL BASE_MODEL_ID EMBEDDING_MODEL EMBEDDING_MODEL_ID RERANK_MODEL "
-    "RERANKER_MODEL TOKENIZER TOKENIZER_ID VLLM_MODEL LLM_MODEL LLM_MODEL_ID TEI_MODEL_ID SPECULATIVE_MODEL DRAFT_MODEL".split()
+    "RERANKER_MODEL TOKENIZER TOKENIZER_ID VLLM_MODEL LLM_MODEL LLM_MODEL_ID TEI_MODEL_ID SPECULATIVE_MODEL DRAFT_MODEL"
 )
 _INDEX_VARIABLES: Final = {
     "PIP_INDEX_URL": False, "PIP_EXTRA_INDEX_URL": True, "PIP_FIND_LINKS": True, "UV_INDEX_URL": False, "UV_DEFAULT_INDEX": False, "UV_INDEX": True,
@@ -57,12 +68,17 @@ _INDEX_VARIABLES: Final = {
     "PDM_PYPI_URL": False,
 }  # fmt: skip
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9_][\w.-]{0,95}")
-_LOCAL: Final = frozenset(
+_LOCAL: Final = words_of(
     "models model checkpoints checkpoint ckpt ckpts data dataset datasets output outputs out results weights app workspace tmp mnt opt home root usr src scripts "
-    "config configs cache build dist lib bin etc var runs logs saved saves export exports artifacts assets local".split()
+    "config configs cache build dist lib bin etc var runs logs saved saves export exports artifacts assets local"
 )
-_FILE = re.compile(r"\.(?:bin|pt|pth|ckpt|safetensors|gguf|onnx|json|ya?ml|txt|py|sh|toml|model|csv|jsonl|parquet|zip|tar|gz|tflite|engine|plan|pkl)$", re.IGNORECASE)
-_REQUIREMENTS = re.compile(r"(?:^|/)(?:[\w.-]*(?:requirements|constraints)[\w.-]*\.(?:txt|in|pip)|requirements/[\w.-]+\.(?:txt|in))$", re.IGNORECASE)
+_FILE = re.compile(
+    r"\.(?:bin|pt|pth|ckpt|safetensors|gguf|onnx|json|ya?ml|txt|py|sh|toml|model|csv|jsonl|parquet|zip|tar|gz|tflite|engine|plan|pkl)$",
+    re.IGNORECASE,
+)
+_REQUIREMENTS = re.compile(
+    r"(?:^|/)(?:[\w.-]*(?:requirements|constraints)[\w.-]*\.(?:txt|in|pip)|requirements/[\w.-]+\.(?:txt|in))$", re.IGNORECASE
+)
 _HUB_URL = re.compile(r"https?://(?:[^@/\s]*@)?(?:www\.)?(?:huggingface\.co|hf\.co)/(datasets/|spaces/)?([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 
 
@@ -80,7 +96,9 @@ def looks_like_hub_id(text: str) -> bool:
 def of_command(command: Command, setting: Setting) -> Iterator[Yield]:
     """The facts of one command."""
     at = 0
-    while at < len(command) and (re.match(r"[A-Za-z_]\w*=", command[at].text) or command[at].text in ("env", "export", "declare", "readonly", "local")):
+    while at < len(command) and (
+        re.match(r"[A-Za-z_]\w*=", command[at].text) or command[at].text in ("env", "export", "declare", "readonly", "local")
+    ):
         name, _, value = command[at].text.partition("=")
         yield from variable(name, value, command[at].line, setting)
         at += 1
@@ -99,7 +117,13 @@ def of_command(command: Command, setting: Setting) -> Iterator[Yield]:
 
 def _unwrapped(words: Command) -> Command:
     """Without runners in front of the command proper (`uv run`, `poetry run`, `accelerate launch` stay where they matter)."""
-    while len(words) > 2 and (words[0].text.rsplit("/", 1)[-1], words[1].text) in (("poetry", "run"), ("pdm", "run"), ("pipenv", "run"), ("hatch", "run"), ("rye", "run")):
+    while len(words) > 2 and (words[0].text.rsplit("/", 1)[-1], words[1].text) in (
+        ("poetry", "run"),
+        ("pdm", "run"),
+        ("pipenv", "run"),
+        ("hatch", "run"),
+        ("rye", "run"),
+    ):
         words = words[2:]
     if len(words) > 2 and words[0].text in ("conda", "mamba", "micromamba") and words[1].text == "run":
         at = 2
@@ -115,7 +139,13 @@ def variable(name: str, value: str, line: int | None, setting: Setting) -> Itera
         return
     if name.upper() in _INDEX_VARIABLES:
         for url in value.split():
-            yield from emit.index(url.split("=", 1)[-1] if name == "UV_INDEX" else url, line, option=name, extra=_INDEX_VARIABLES[name.upper()], key=setting.key)
+            yield from emit.index(
+                url.split("=", 1)[-1] if name == "UV_INDEX" else url,
+                line,
+                option=name,
+                extra=_INDEX_VARIABLES[name.upper()],
+                key=setting.key,
+            )
     elif name.upper() in ("PIP_TRUSTED_HOST", "UV_INSECURE_HOST"):
         yield from emit.untrusted(value, line, name, setting.key)
     elif name.upper() in MODEL_VARIABLES and looks_like_hub_id(value):
@@ -209,7 +239,18 @@ def _python_packages(words: Command, setting: Setting, *, names: bool = True) ->
             continue
         if len(word.text) > 2 and word.text[:2] in ("-r", "-c", "-e", "-i", "-f") and not word.text.startswith("--"):
             option, taken, eq = word.text[:2], Word(word.text[2:], word.line), "="
-        if option in _INDEX or option in ("-r", "--requirement", "--requirements", "-c", "--constraint", "-e", "--editable", "--trusted-host", "--with", "--override"):
+        if option in _INDEX or option in (
+            "-r",
+            "--requirement",
+            "--requirements",
+            "-c",
+            "--constraint",
+            "-e",
+            "--editable",
+            "--trusted-host",
+            "--with",
+            "--override",
+        ):
             at += not eq
             if taken is not None:
                 yield from _valued(option, taken, setting)
@@ -279,7 +320,9 @@ def conda(text: str, line: int | None, parser: str, scope: Scope, *, key: str | 
     specifier = (m[3] or "").strip()
     if m[2] and not specifier and (inner := re.search(r"version\s*=\s*['\"]?([^'\",\]]+)", m[2])):
         specifier = inner[1]
-    yield emit.dependency("conda", m[1], specifier, line=line, parser=parser, scope=scope, registry=channel if sep and "://" in channel else None, key=key)
+    yield emit.dependency(
+        "conda", m[1], specifier, line=line, parser=parser, scope=scope, registry=channel if sep and "://" in channel else None, key=key
+    )
 
 
 def _apt(words: Command, setting: Setting) -> Iterator[Yield]:
@@ -297,7 +340,9 @@ def _apt(words: Command, setting: Setting) -> Iterator[Yield]:
         name, _, version = re.split(r"[<>~]", word.text)[0].partition("=")
         name = name.split("/")[0].removesuffix(":amd64").removesuffix(":arm64")
         if re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", name) and not word.text.startswith(("/", "./")):
-            yield emit.dependency(eco, name, f"={version}" if version else "", line=word.line, parser=setting.parser, scope=setting.scope, key=setting.key)
+            yield emit.dependency(
+                eco, name, f"={version}" if version else "", line=word.line, parser=setting.parser, scope=setting.scope, key=setting.key
+            )
 
 
 def _npm(words: Command, setting: Setting) -> Iterator[Yield]:
@@ -399,8 +444,8 @@ def _git(words: Command, setting: Setting) -> Iterator[Yield]:
 
 def _docker(words: Command, setting: Setting) -> Iterator[Yield]:
     """`docker run IMAGE`, `docker pull IMAGE`: the first plain word that follows the options."""
-    values = frozenset("-v --volume -p --publish -e --env --name --network --gpus --shm-size -u --user -w --workdir --entrypoint --mount --env-file --ipc -h --platform "
-                       "--memory -m --cpus --runtime --restart --hostname --add-host --label -l --ulimit --device --cap-add --security-opt --pull".split())  # fmt: skip
+    values = words_of("-v --volume -p --publish -e --env --name --network --gpus --shm-size -u --user -w --workdir --entrypoint --mount --env-file --ipc -h --platform "
+                       "--memory -m --cpus --runtime --restart --hostname --add-host --label -l --ulimit --device --cap-add --security-opt --pull")  # fmt: skip
     at = 2 if len(words) > 1 and words[1].text in ("run", "pull", "create") else len(words)
     while at < len(words) and words[at].text.startswith("-"):
         at += 2 if words[at].text in values else 1
@@ -416,7 +461,18 @@ def _models(words: Command, program: str, setting: Setting) -> Iterator[Yield]:
     revision = _option(words, "--revision", "--model-revision", "--model_revision")
     seen: set[str] = set()
     at = next((n for n, w in enumerate(words[:3]) if w.text in ("serve", "chat", "server", "api_server", "generate")), None)
-    if at is not None and program in ("vllm", "trtllm-serve", "lmdeploy", "sglang", "mlx_lm", "openllm", "transformers", "transformers-cli", "llamafactory-cli", "tgi"):
+    if at is not None and program in (
+        "vllm",
+        "trtllm-serve",
+        "lmdeploy",
+        "sglang",
+        "mlx_lm",
+        "openllm",
+        "transformers",
+        "transformers-cli",
+        "llamafactory-cli",
+        "tgi",
+    ):
         plain = next((w for w in words[at + 1 :] if not w.text.startswith("-") and w.text not in ("api_server", "gradio", "chat")), None)
         if plain is not None and looks_like_hub_id(plain.text):
             seen.add(plain.text)
@@ -425,7 +481,11 @@ def _models(words: Command, program: str, setting: Setting) -> Iterator[Yield]:
         option, eq, value = word.text.partition("=")
         kind = Kind.MODEL if option in _MODEL_OPTIONS else Kind.DATASET if option in _DATA_OPTIONS else None
         if kind is None:
-            for inner in re.finditer(r"(?:^|,)(?:pretrained|peft|tokenizer)=([^,\s]+)", word.text) if "=" in word.text and not word.text.startswith("-") else ():
+            for inner in (
+                re.finditer(r"(?:^|,)(?:pretrained|peft|tokenizer)=([^,\s]+)", word.text)
+                if "=" in word.text and not word.text.startswith("-")
+                else ()
+            ):
                 if looks_like_hub_id(inner[1]) and inner[1] not in seen:
                     seen.add(inner[1])
                     yield _model(Word(inner[1], word.line), setting, attrs=attrs)

@@ -19,7 +19,9 @@ LOCKED: Final = 0.95
 PINNED: Final = 0.9
 RANGED: Final = 0.7
 
-CREDENTIALS = Rule(id="PACKAGE-CREDENTIALS", title="A manifest holds the credentials of a package index or repository", severity=Severity.MEDIUM)
+CREDENTIALS = Rule(
+    id="PACKAGE-CREDENTIALS", title="A manifest holds the credentials of a package index or repository", severity=Severity.MEDIUM
+)
 INSECURE = Rule(id="PACKAGE-INDEX-INSECURE", title="Packages are fetched in a way that lets others replace them", severity=Severity.MEDIUM)
 NON_ASCII = Rule(id="PACKAGE-NON-ASCII-NAME", title="The name of a package holds letters that no registry allows", severity=Severity.HIGH)
 RULES: Final = (CREDENTIALS, INSECURE, NON_ASCII)
@@ -101,7 +103,9 @@ def _bare(url: str) -> str:
     return re.sub(r"^(?:git|hg|svn|bzr)\+", "", url)
 
 
-def index(url: str, line: int | None, *, option: str, extra: bool = False, key: str | None = None, attrs: tuple[tuple[str, str], ...] = ()) -> Iterator[Yield]:
+def index(
+    url: str, line: int | None, *, option: str, extra: bool = False, key: str | None = None, attrs: tuple[tuple[str, str], ...] = ()
+) -> Iterator[Yield]:
     """The reference to a package index, with a finding where its URL holds credentials. `extra`: asked beside another index. The public
     default indexes of pip, npm and yarn give no reference: that packages come from there needs no saying."""
     yield from credentials(url, line, key)
@@ -112,7 +116,14 @@ def index(url: str, line: int | None, *, option: str, extra: bool = False, key: 
         yield INSECURE.finding(f"the index {host} is asked without encryption", evidence=place(line, PINNED, key), subject=host)
     if public(host) or not (host or extra):
         return
-    yield Reference(kind=Kind.SERVICE, name=host or shown, role=Role.INDEX, url=shown if "//" in shown else None, attrs=more, evidence=place(line, PINNED, key))
+    yield Reference(
+        kind=Kind.SERVICE,
+        name=host or shown,
+        role=Role.INDEX,
+        url=shown if "//" in shown else None,
+        attrs=more,
+        evidence=place(line, PINNED, key),
+    )
 
 
 def untrusted(host: str, line: int | None, option: str, key: str | None = None) -> Iterator[Finding]:
@@ -212,7 +223,17 @@ def from_requirement(
     """The dependency that a parsed requirement means."""
     if wanted.url is None:
         yield dependency(
-            "pypi", wanted.name, wanted.specifier, line=line, parser=parser, scope=scope, hashes=hashes, extras=wanted.extras, marker=wanted.marker, via=via, key=key
+            "pypi",
+            wanted.name,
+            wanted.specifier,
+            line=line,
+            parser=parser,
+            scope=scope,
+            hashes=hashes,
+            extras=wanted.extras,
+            marker=wanted.marker,
+            via=via,
+            key=key,
         )
         return
     yield from credentials(wanted.url, line, key)
@@ -229,7 +250,11 @@ def from_requirement(
 def _refused(text: str, why: str, line: int | None, key: str | None) -> Iterator[Yield]:
     if not text.isascii() and (word := re.match(r"[\w.-]+", text)) and _WORDS.fullmatch(text) and not word[0].isascii():
         odd = "".join(sorted({f"U+{ord(c):04X} " for c in word[0] if not c.isascii()})).strip()
-        yield NON_ASCII.finding(f"the name {word[0][:80]} holds {odd}: no registry of Python packages allows it", evidence=place(line, RANGED, key), subject=word[0][:80])
+        yield NON_ASCII.finding(
+            f"the name {word[0][:80]} holds {odd}: no registry of Python packages allows it",
+            evidence=place(line, RANGED, key),
+            subject=word[0][:80],
+        )
     yield trouble(f"no requirement: {text[:80]!r} ({why})", line)
 
 
@@ -237,7 +262,11 @@ def looks_direct(text: str) -> bool:
     """Whether pip would take this as a path or URL and not as a name."""
     head = text.split(" ", 1)[0]
     return "@ " not in text and (
-        bool(_VCS.match(head)) or "://" in head or head.startswith((".", "/", "~", "file:")) or (bool(_ARCHIVE.search(head)) and "@" not in head) or _is_path(head)
+        bool(_VCS.match(head))
+        or "://" in head
+        or head.startswith((".", "/", "~", "file:"))
+        or (bool(_ARCHIVE.search(head)) and "@" not in head)
+        or _is_path(head)
     )
 
 
@@ -266,7 +295,14 @@ def url_hashes(ref: str) -> tuple[str, ...]:
 
 
 def direct(
-    text: str, *, line: int | None, parser: str, scope: Scope = Scope.RUNTIME, hashes: tuple[str, ...] = (), editable: bool = False, key: str | None = None
+    text: str,
+    *,
+    line: int | None,
+    parser: str,
+    scope: Scope = Scope.RUNTIME,
+    hashes: tuple[str, ...] = (),
+    editable: bool = False,
+    key: str | None = None,
 ) -> Iterator[Yield]:
     """The dependency that a bare path or URL means, named by its `#egg=`, its file name, or its last part. The project's own folder (`.`)
     is no dependency: its manifest is read where it lies."""
@@ -295,7 +331,9 @@ def direct(
     )  # fmt: skip
 
 
-def image(written: str, line: int | None, *, attrs: tuple[tuple[str, str], ...] = (), key: str | None = None, sure: float = PINNED) -> Iterator[Reference]:
+def image(
+    written: str, line: int | None, *, attrs: tuple[tuple[str, str], ...] = (), key: str | None = None, sure: float = PINNED
+) -> Iterator[Reference]:
     """The reference to a container image: name without tag; the digest, else the tag, as version. Unresolved variables give none."""
     text = written.strip().removeprefix("docker://").removeprefix("docker.io/library/").removeprefix("docker.io/")
     name, _, digest = text.partition("@")
@@ -309,4 +347,6 @@ def image(written: str, line: int | None, *, attrs: tuple[tuple[str, str], ...] 
     version = digest or tag or None
     if version and not re.fullmatch(r"[\w.:+-]+", version):
         version = None
-    yield Reference(kind=Kind.CONTAINER, name=name, role=Role.RUNS_IN, version=version, hub="docker", attrs=attrs, evidence=place(line, sure, key))
+    yield Reference(
+        kind=Kind.CONTAINER, name=name, role=Role.RUNS_IN, version=version, hub="docker", attrs=attrs, evidence=place(line, sure, key)
+    )

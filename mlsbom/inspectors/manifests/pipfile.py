@@ -70,11 +70,26 @@ def _lock(blob: Blob, context: Context) -> Iterator[Yield]:
             if not names.valid(name, "pypi") or not isinstance(entry, dict):
                 yield emit.trouble(f"no package: {name[:80]!r}", line)
                 continue
-            version = entry.get("version") if isinstance(entry.get("version"), str) else ""
+            version = str(entry.get("version") or "")
             hashes = tuple(h for h in entry.get("hashes") or () if isinstance(h, str))
             marker = entry.get("markers") if isinstance(entry.get("markers"), str) else None
-            made = emit.dependency("pypi", name, version, line=line, parser="Pipfile.lock", scope=scope, locked=True, hashes=hashes, marker=marker, key=f"{section}.{name}")
+            made = emit.dependency(
+                "pypi",
+                name,
+                version,
+                line=line,
+                parser="Pipfile.lock",
+                scope=scope,
+                locked=True,
+                hashes=hashes,
+                marker=marker,
+                key=f"{section}.{name}",
+            )
             index = entry.get("index")
-            yield with_source(made, {k: v for k, v in entry.items() if k in ("git", "ref", "url", "path", "file", "editable")} | ({"index": index} if index else {}))
+            yield with_source(
+                made,
+                {k: v for k, v in entry.items() if k in ("git", "ref", "url", "path", "file", "editable")}
+                | ({"index": index} if index else {}),
+            )
     meta = value.get("_meta")
     yield from _sources(meta.get("sources") if isinstance(meta, dict) else None, lambda n: cursor.quoted("url"))

@@ -48,7 +48,9 @@ def workspace(document: toml.Document, path: tuple[str, ...], parser: str) -> It
     for channel in channels if isinstance(channels, list) else ():
         url = channel.get("channel") if isinstance(channel, dict) else channel
         if isinstance(url, str) and "://" in url:
-            yield from emit.index(url, document.line(*path, "workspace" if "workspace" in table else "project", "channels"), option="channels", extra=True)
+            yield from emit.index(
+                url, document.line(*path, "workspace" if "workspace" in table else "project", "channels"), option="channels", extra=True
+            )
 
 
 def _tables(document: toml.Document, table: dict[str, Any], path: tuple[str, ...], parser: str, scope: Scope | None) -> Iterator[Yield]:

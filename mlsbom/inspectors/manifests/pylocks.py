@@ -70,7 +70,9 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
         yield from emit.index(url, line, option=parser, key=f"{array}.source")
 
 
-def _facts(entry: _Locked, document: toml.Document, array: str, n: int, parser: str, entries: dict[str, list[str | None]]) -> Iterator[Yield]:
+def _facts(
+    entry: _Locked, document: toml.Document, array: str, n: int, parser: str, entries: dict[str, list[str | None]]
+) -> Iterator[Yield]:
     line = document.line(array, n, "name")
     yield emit.dependency(
         "pypi", entry.name, f"=={entry.version}" if entry.version and not entry.project else "", line=line, parser=parser, scope=entry.scope, resolved=entry.version,
@@ -82,7 +84,15 @@ def _facts(entry: _Locked, document: toml.Document, array: str, n: int, parser: 
     for need in dict.fromkeys(entry.needs):
         versions = entries.get(names.pypi(need), [])
         yield emit.dependency(
-            "pypi", need, "", line=asked, parser=parser, scope=entry.scope, resolved=versions[0] if len(versions) == 1 else None, locked=True, via=names.pypi(entry.name)
+            "pypi",
+            need,
+            "",
+            line=asked,
+            parser=parser,
+            scope=entry.scope,
+            resolved=versions[0] if len(versions) == 1 else None,
+            locked=True,
+            via=names.pypi(entry.name),
         )
 
 
@@ -93,6 +103,11 @@ def _version(document: toml.Document, parser: str, newest: int) -> Iterator[Yiel
     major = str(stated).split(".", 1)[0] if stated is not None else ""
     if major.isdigit() and int(major) > newest:
         yield emit.trouble(f"{parser} of version {stated}, newer than what is known ({newest}): read as that")
+
+
+def _table(row: dict[str, Any], key: str) -> dict[str, Any]:
+    value = row.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _text(table: Any, *keys: str) -> str | None:
@@ -118,7 +133,7 @@ def _files(*groups: Any) -> tuple[str, ...]:
 
 def _uv(row: dict[str, Any]) -> _Locked:
     entry = _Locked(row["name"], _text(row, "version"), hashes=_files(row.get("sdist"), row.get("wheels") or []))
-    source = row.get("source") if isinstance(row.get("source"), dict) else {}
+    source = _table(row, "source")
     if "registry" in source:
         entry.registry = _text(source, "registry")
     elif "git" in source:
@@ -133,18 +148,22 @@ def _uv(row: dict[str, Any]) -> _Locked:
             entry.source, entry.ref = "editable" if "editable" in source else "path", path
             entry.project = path == "."
     needs = row.get("dependencies")
-    entry.needs = [d["name"] for d in (needs if isinstance(needs, list) else []) if isinstance(d, dict) and names.valid(str(d.get("name")), "pypi")]
+    entry.needs = [
+        d["name"] for d in (needs if isinstance(needs, list) else []) if isinstance(d, dict) and names.valid(str(d.get("name")), "pypi")
+    ]
     return entry
 
 
 def _poetry(row: dict[str, Any]) -> _Locked:
-    entry = _Locked(row["name"], _text(row, "version"), hashes=_files(row.get("files") or []), marker=_text(row, "markers"), registry_key="source.url")
+    entry = _Locked(
+        row["name"], _text(row, "version"), hashes=_files(row.get("files") or []), marker=_text(row, "markers"), registry_key="source.url"
+    )
     groups = row.get("groups")
     if row.get("category") == "dev" or (isinstance(groups, list) and groups and "main" not in groups):
         entry.scope = Scope.DEV
     elif row.get("optional") is True:
         entry.scope = Scope.OPTIONAL
-    source = row.get("source") if isinstance(row.get("source"), dict) else {}
+    source = _table(row, "source")
     kind, url = source.get("type"), _text(source, "url")
     if kind in ("git", "hg"):
         entry.source, entry.ref = "vcs", f"{kind}+{url}@{source.get('resolved_reference') or source.get('reference')}"
@@ -194,9 +213,13 @@ def _pylock(row: dict[str, Any]) -> _Locked:
         entry.ref = _text(row, "directory", "path")
         entry.project = entry.ref in (".", "./")
     elif isinstance(row.get("archive"), dict):
-        entry.source, entry.ref = ("url", _text(row, "archive", "url")) if _text(row, "archive", "url") else ("path", _text(row, "archive", "path"))
+        entry.source, entry.ref = (
+            ("url", _text(row, "archive", "url")) if _text(row, "archive", "url") else ("path", _text(row, "archive", "path"))
+        )
     needs = row.get("dependencies")
-    entry.needs = [d["name"] for d in (needs if isinstance(needs, list) else []) if isinstance(d, dict) and names.valid(str(d.get("name")), "pypi")]
+    entry.needs = [
+        d["name"] for d in (needs if isinstance(needs, list) else []) if isinstance(d, dict) and names.valid(str(d.get("name")), "pypi")
+    ]
     return entry
 
 

@@ -66,11 +66,15 @@ def with_source(fact: Dependency, table: dict[str, Any]) -> Dependency:
     if "git" in text or "hg" in text:
         at = text.get("rev") or text.get("ref") or text.get("tag") or text.get("branch")
         base = text.get("git") or text["hg"]
-        ref = emit.without_credentials(f"{'' if base.startswith(('git+', 'git@')) else 'git+' if 'git' in text else 'hg+'}{base}{f'@{at}' if at else ''}")[0]
+        ref = emit.without_credentials(
+            f"{'' if base.startswith(('git+', 'git@')) else 'git+' if 'git' in text else 'hg+'}{base}{f'@{at}' if at else ''}"
+        )[0]
         return msgspec.structs.replace(fact, source="vcs", ref=ref, specifier=fact.specifier or ref, resolved=None)
     if "url" in text:
         ref = emit.without_credentials(text["url"])[0]
-        return msgspec.structs.replace(fact, source="url", ref=ref, specifier=fact.specifier or ref, hashes=fact.hashes or emit.url_hashes(ref))
+        return msgspec.structs.replace(
+            fact, source="url", ref=ref, specifier=fact.specifier or ref, hashes=fact.hashes or emit.url_hashes(ref)
+        )
     if "path" in text or "file" in text or table.get("workspace"):
         editable = table.get("editable") or table.get("develop") or table.get("workspace")
         path = text.get("path") or text.get("file") or fact.name
@@ -125,7 +129,13 @@ def _dynamic(page: _Page, what: str, setuptools: dict[str, Any]) -> Iterator[Yie
     line = page.document.line("project", "dynamic")
     stated = _table(setuptools, "dynamic").get(what)
     tables = [stated] if what == "dependencies" else list(stated.values()) if isinstance(stated, dict) else []
-    files = [f for t in tables if isinstance(t, dict) for f in (t["file"] if isinstance(t.get("file"), list) else [t.get("file")]) if isinstance(f, str)]
+    files = [
+        f
+        for t in tables
+        if isinstance(t, dict)
+        for f in (t["file"] if isinstance(t.get("file"), list) else [t.get("file")])
+        if isinstance(f, str)
+    ]
     for path in files:
         yield ReadAs(path=path, format="requirements", line=page.document.line("tool", "setuptools", "dynamic", what) or line)
     if not files:
@@ -141,7 +151,12 @@ def identity(page: _Page, path: tuple[str, ...], name: Any, version: Any) -> Ite
         yield emit.dependency("pypi", name, "", line=line, parser=_PARSER, resolved=stated, project=True, source="path", key=f"{key}.name")
         yield Statement(field="name", value=name, about="project", evidence=emit.place(line, emit.PINNED, f"{key}.name"))
     if isinstance(version, str) and version:
-        yield Statement(field="version", value=version, about="project", evidence=emit.place(page.document.line(*path, "version"), emit.PINNED, f"{key}.version"))
+        yield Statement(
+            field="version",
+            value=version,
+            about="project",
+            evidence=emit.place(page.document.line(*path, "version"), emit.PINNED, f"{key}.version"),
+        )
 
 
 def _about(page: _Page, project: dict[str, Any], path: tuple[str, ...]) -> Iterator[Yield]:
@@ -157,7 +172,9 @@ def _about(page: _Page, project: dict[str, Any], path: tuple[str, ...]) -> Itera
         if isinstance(item, str) and item.startswith("License ::"):
             page.seek(*path, "classifiers")
             line = page.cursor.quoted(item)
-            yield LicenseClaim(value=item, origin="classifier", about="project", evidence=emit.place(line, emit.PINNED, f"{key}.classifiers"))
+            yield LicenseClaim(
+                value=item, origin="classifier", about="project", evidence=emit.place(line, emit.PINNED, f"{key}.classifiers")
+            )
     for name, wanted in (("description", "description"), ("requires-python", "python_requires")):
         if isinstance(project.get(name), str) and project[name]:
             yield Statement(field=wanted, value=project[name], about="project", evidence=at(name))
@@ -169,7 +186,12 @@ def _about(page: _Page, project: dict[str, Any], path: tuple[str, ...]) -> Itera
     for label, url in _table(project, "urls").items():
         if isinstance(url, str) and url.startswith(("https://", "http://")):
             line = page.document.line(*path, "urls", label)
-            yield Statement(field="url", value={"type": url_type(label), "url": emit.without_credentials(url)[0]}, about="project", evidence=emit.place(line, emit.PINNED))
+            yield Statement(
+                field="url",
+                value={"type": url_type(label), "url": emit.without_credentials(url)[0]},
+                about="project",
+                evidence=emit.place(line, emit.PINNED),
+            )
 
 
 def license_claims(value: Any) -> list[str]:
@@ -241,7 +263,15 @@ def poetry_one(name: str, value: Any, line: int | None, key: str, scope: Scope, 
         if isinstance(value.get(where), str):
             yield from emit.credentials(value[where], line, key)
     made = emit.dependency(
-        "pypi", name, version if isinstance(version, str) else "", line=line, parser=parser, scope=scope, extras=extras, marker=marker, key=key
+        "pypi",
+        name,
+        version if isinstance(version, str) else "",
+        line=line,
+        parser=parser,
+        scope=scope,
+        extras=extras,
+        marker=marker,
+        key=key,
     )
     yield with_source(made, value)
 
@@ -256,8 +286,14 @@ def _uv(page: _Page, uv: dict[str, Any]) -> Iterator[Yield]:
         url = table.get("url") if isinstance(table, dict) else None
         if isinstance(url, str):
             explicit, default = table.get("explicit") is True, table.get("default") is True
-            attrs = (("name", str(table.get("name", ""))), *((("explicit", "true"),) if explicit else ()), *((("default", "true"),) if default else ()))
-            yield from emit.index(url, page.document.line(*base, "index", n, "url"), option="tool.uv.index", extra=not (explicit or default), attrs=attrs)
+            attrs = (
+                ("name", str(table.get("name", ""))),
+                *((("explicit", "true"),) if explicit else ()),
+                *((("default", "true"),) if default else ()),
+            )
+            yield from emit.index(
+                url, page.document.line(*base, "index", n, "url"), option="tool.uv.index", extra=not (explicit or default), attrs=attrs
+            )
     for key, extra in (("index-url", False), ("extra-index-url", True), ("find-links", True)):
         values = uv.get(key)
         for url in values if isinstance(values, list) else [values]:
@@ -279,7 +315,13 @@ def _others(page: _Page, tool: dict[str, Any]) -> Iterator[Yield]:
     for n, source in enumerate(sources if isinstance(sources, list) else ()):
         if isinstance(source, dict) and isinstance(source.get("url"), str):
             line = page.document.line("tool", "pdm", "source", n, "url")
-            yield from emit.index(source["url"], line, option="tool.pdm.source", extra=source.get("name") != "pypi", attrs=(("name", str(source.get("name", ""))),))
+            yield from emit.index(
+                source["url"],
+                line,
+                option="tool.pdm.source",
+                extra=source.get("name") != "pypi",
+                attrs=(("name", str(source.get("name", ""))),),
+            )
             if source.get("verify_ssl") is False:
                 yield from emit.untrusted(str(source.get("name") or "an index"), line, "verify_ssl = false")
     for env, table in _table(_table(tool, "hatch"), "envs").items():

@@ -14,7 +14,7 @@ from typing import Final
 from mlsbom.blob import Blob, decode
 from mlsbom.inspectors import Context, ReadAs, Yield
 from mlsbom.inspectors.manifests import emit
-from mlsbom.inspectors.manifests.commands import conda
+from mlsbom.inspectors.manifests.commands import conda, words_of
 from mlsbom.model import Rule, Scope
 
 RULES: tuple[Rule, ...] = emit.RULES
@@ -28,9 +28,9 @@ _OPTIONS = re.compile(r"(?:^|\s)-")
 _HASH = re.compile(r"--hash[=\s]\s*([a-z0-9]+)[:=]([0-9a-fA-F]+)")
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
 _OPTION = re.compile(r"(--?[A-Za-z][\w-]*)\s*(?:=\s*|\s+)?(.*)", re.DOTALL)
-_SILENT: Final = frozenset(
+_SILENT: Final = words_of(
     "--no-index --no-binary --only-binary --prefer-binary --require-hashes --pre --use-feature --use-deprecated --no-cache-dir --upgrade -U --no-deps --process-dependency-links "
-    "--always-unzip --global-option --config-settings --install-option --no-build-isolation --use-pep517 --no-use-pep517".split()
+    "--always-unzip --global-option --config-settings --install-option --no-build-isolation --use-pep517 --no-use-pep517"
 )
 _TEXT = re.compile(r"[\w.@\-\[\]=<>!~;,'\"()/:+ \t%&?#$\\{}*^|]*")
 _DEV = re.compile(r"(?:^|[-_./])(?:dev|test|tests|testing|lint|docs?|ci|typing|build)(?:[-_.]|$)")
@@ -50,7 +50,7 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     parser = "constraints" if constraints else "conda-list" if lists else "requirements"
     bad = 0
     for number, line in logical_lines(text):
-        facts = list(conda(line, number, parser, scope) if lists else _line(line, number, parser, scope))
+        facts = list(conda(line, number, parser, scope) if lists else line_facts(line, number, parser, scope))
         if any(type(f).__name__ == "Shortfall" for f in facts):
             bad += 1
             if bad > BAD_LINES:
@@ -79,7 +79,8 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
         yield start, body
 
 
-def _line(line: str, number: int, parser: str, scope: Scope) -> Iterator[Yield]:
+def line_facts(line: str, number: int, parser: str, scope: Scope) -> Iterator[Yield]:
+    """The facts of one logical line without its comment: a requirement with its options, or an option of the file."""
     if len(line) > LONGEST_LINE and "--hash" not in line:
         yield emit.trouble(f"a line of {len(line)} characters", number)
         return
@@ -110,7 +111,9 @@ def _option(line: str, number: int, parser: str, scope: Scope) -> Iterator[Yield
     elif name in ("-e", "--editable"):
         yield from emit.python(value.split(" --", 1)[0], line=number, parser=parser, scope=scope, editable=True)
     elif name in ("-i", "--index-url", "--pypi-url", "--extra-index-url", "-f", "--find-links"):
-        yield from emit.index(value.split()[0] if value else "", number, option=name, extra=name in ("--extra-index-url", "-f", "--find-links"))
+        yield from emit.index(
+            value.split()[0] if value else "", number, option=name, extra=name in ("--extra-index-url", "-f", "--find-links")
+        )
     elif name == "--trusted-host":
         yield from emit.untrusted(value, number, name)
     elif name not in _SILENT:

@@ -36,7 +36,27 @@ _PART = re.compile(
 )
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?:(:?[-+])([^{}]*))?\})")
 _ESCAPES = re.compile(r"\\([\\\"$`\n])")
-_KEYWORDS: Final = frozenset({"if", "then", "else", "elif", "do", "while", "until", "!", "{", "time", "exec", "sudo", "nohup", "command", "builtin", "eval", "stdbuf"})
+_KEYWORDS: Final = frozenset(
+    {
+        "if",
+        "then",
+        "else",
+        "elif",
+        "do",
+        "while",
+        "until",
+        "!",
+        "{",
+        "time",
+        "exec",
+        "sudo",
+        "nohup",
+        "command",
+        "builtin",
+        "eval",
+        "stdbuf",
+    }
+)
 
 
 def substitute(text: str, variables: Mapping[str, str]) -> str:

@@ -71,7 +71,15 @@ def read_blob(blob: Blob, formats: tuple[str, ...], weights: Weights) -> None:
                 weights.left_out.append((t.name, _INTEGERS[t.dtype]))
 
 
-_INTEGERS: Final = {"I32": "integer", "U32": "integer", "I64": "integer", "U64": "integer", "BOOL": "bool", "C64": "complex", "C128": "complex"}
+_INTEGERS: Final = {
+    "I32": "integer",
+    "U32": "integer",
+    "I64": "integer",
+    "U64": "integer",
+    "BOOL": "bool",
+    "C64": "complex",
+    "C128": "complex",
+}
 
 
 def _open_file(path: str, name: str, weights: Weights, *, alone: bool) -> None:
@@ -116,7 +124,11 @@ class SiblingBlob(FileBlob):
         """Another file of the folder, by a plain relative name. Raises Unreadable for one that is not there or leads out."""
         parts = name.replace("\\", "/").split("/")
         path = os.path.join(self.folder, *parts)
-        if name.startswith("/") or ".." in parts or os.path.realpath(path) != os.path.join(os.path.realpath(self.folder), *(p for p in parts if p != ".")):
+        if (
+            name.startswith("/")
+            or ".." in parts
+            or os.path.realpath(path) != os.path.join(os.path.realpath(self.folder), *(p for p in parts if p != "."))
+        ):
             raise Unreadable(f"{name}: leads out of the model's folder")
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
@@ -162,7 +174,9 @@ def _weight_files(root: str, weights: Weights) -> Iterator[str]:
         folders[:] = sorted(f for f in folders if not f.startswith(".")) if depth < MAX_DEPTH else []
         for name in names:
             path = os.path.join(folder, name)
-            inside = os.path.realpath(path).startswith(real + os.sep) or os.path.basename(os.path.dirname(os.path.realpath(path))) == "blobs"
+            inside = (
+                os.path.realpath(path).startswith(real + os.sep) or os.path.basename(os.path.dirname(os.path.realpath(path))) == "blobs"
+            )
             if inside and (name.lower().endswith(_WEIGHT_SUFFIXES) or "." not in name):
                 found.append(os.path.relpath(path, root))
     if len(found) > MAX_FILES:

@@ -121,7 +121,9 @@ def _iq4_nl(b: Array) -> Array:
 def _iq4_xs(b: Array) -> Array:
     high = (b[:, 2:4].copy().view(np.uint16) >> np.arange(0, 16, 2, dtype=np.uint16)) & np.uint16(3)
     low = np.stack([b[:, 4:8] & 15, b[:, 4:8] >> 4], axis=2).reshape(len(b), 8)
-    return _scaled(NONLINEAR[_bits(b[:, 8:], 16, 4)], _half(b, 0) * ((low | (high.astype(np.uint8) << np.uint8(4))).astype(np.float32) - 32))
+    return _scaled(
+        NONLINEAR[_bits(b[:, 8:], 16, 4)], _half(b, 0) * ((low | (high.astype(np.uint8) << np.uint8(4))).astype(np.float32) - 32)
+    )
 
 
 def _trits(b: Array, digits: int) -> Array:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
-
 from mlsbom.blob import Blob
-from mlsbom.errors import Malformed, Opaque
+from mlsbom.errors import Malformed
+from mlsbom.formats import safetensors
 from mlsbom.lineage.tensors import Weights
-from mlsbom.lineage.weights.raw import PLAIN, plain
+from mlsbom.lineage.weights.table import add_table
+
+BROKEN = 70
+"""Problems of this weight and above mean that the table cannot be trusted to cover the file."""
 
 
 def read(blob: Blob, weights: Weights) -> None:
-    n = int.from_bytes(blob.read_at(0, 8), "little")
-    try: h = json.loads(blob.read_at(8, min(n, 100 << 20)))
-    except ValueError as e: raise Malformed(str(e)) from e
-    for k, v in h.items():
-        if k == "__metadata__": continue
-        if v["dtype"] not in PLAIN:
-            weights.fail(k, Opaque(v["dtype"])); continue
-        weights.tensors.append(plain(k, tuple(v["shape"]), v["dtype"], blob, 8 + n + v["data_offsets"][0]))
+    """All tensors of the header that stand in the file."""
+    file = blob.parsed(safetensors.read)
+    for weight, text in file.problems[:3]:
+        if weight >= BROKEN:
+            weights.fail("header", Malformed(text))
+    add_table(file.tensors, blob, weights)

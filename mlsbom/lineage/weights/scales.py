@@ -26,7 +26,9 @@ def values_of(tensor: Tensor) -> Array:
     return tensor.open().floats(0, tensor.elements)
 
 
-def spread(shape: tuple[int, ...], scale_shape: tuple[int, ...], count: int, axis: int | None = None) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+def spread(
+    shape: tuple[int, ...], scale_shape: tuple[int, ...], count: int, axis: int | None = None
+) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
     """How scales lie over a tensor: (extents of the scales, values that each covers along each axis), or None where they do not fit.
 
     One scale for all; one a row or column (`axis`, or the first axis that has as many); a block of rows and columns each."""
@@ -39,7 +41,9 @@ def spread(shape: tuple[int, ...], scale_shape: tuple[int, ...], count: int, axi
         if len(scale_shape) == len(shape):
             fits = [a for a in fits if scale_shape[a] == count]
         if fits:
-            return tuple(count if a == fits[0] else 1 for a in range(len(shape))), tuple(1 if a == fits[0] else d for a, d in enumerate(shape))
+            return tuple(count if a == fits[0] else 1 for a in range(len(shape))), tuple(
+                1 if a == fits[0] else d for a, d in enumerate(shape)
+            )
     if len(scale_shape) == len(shape) and all(0 < s <= d for s, d in zip(scale_shape, shape, strict=True)):
         each = tuple(-(-d // s) for s, d in zip(scale_shape, shape, strict=True))
         return scale_shape, tuple(1 << (e - 1).bit_length() if d % s else e for e, s, d in zip(each, scale_shape, shape, strict=True))
@@ -47,7 +51,12 @@ def spread(shape: tuple[int, ...], scale_shape: tuple[int, ...], count: int, axi
 
 
 def scaled(
-    tensor: Tensor, scale: Callable[[], Array], scale_shape: tuple[int, ...], *, zero: Callable[[], Array] | None = None, axis: int | None = None
+    tensor: Tensor,
+    scale: Callable[[], Array],
+    scale_shape: tuple[int, ...],
+    *,
+    zero: Callable[[], Array] | None = None,
+    axis: int | None = None,
 ) -> Tensor | None:
     """The tensor with its scales applied; None where their shape does not fit. `scale` and `zero` give flat float32 when opened."""
     lay = spread(tensor.shape, scale_shape, math.prod(scale_shape), axis)

@@ -46,9 +46,20 @@ def _constants(blob: Blob, directory: Directory, root: str, weights: Weights) ->
         weights.fail("constants.pkl", e)
         return ()
     by_name = {e.name: e for e in directory.entries}
-    places = {k: e.data for k in storages(stream) if (e := by_name.get(f"{root}constants/{k}")) is not None and e.stored and e.data is not None}
+    places = {
+        k: e.data for k in storages(stream) if (e := by_name.get(f"{root}constants/{k}")) is not None and e.stored and e.data is not None
+    }
     return tuple(
-        torch.Tensor(name=f"constants.{t.name}", dtype=t.dtype, shape=t.shape, itemsize=t.itemsize, key=t.key, offset=t.offset, stride=t.stride, at=t.at)
+        torch.Tensor(
+            name=f"constants.{t.name}",
+            dtype=t.dtype,
+            shape=t.shape,
+            itemsize=t.itemsize,
+            key=t.key,
+            offset=t.offset,
+            stride=t.stride,
+            at=t.at,
+        )
         for t in torch.tensors_of(stream, places)
     )
 
@@ -97,5 +108,3 @@ def _member(blob: Blob, name: str) -> Blob:
     if entry.size > EXPANDED:
         raise Malformed(f"{name}: {entry.size} bytes in one packed storage")
     return contents(blob, entry, Budget(blob.size))[0].blob
-
-

@@ -1,0 +1,111 @@
+"""Jupyter notebooks: what cells install (`!pip`, `%pip`, `%conda`, `subprocess` lists) and download. Outputs and prose are not read."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from mlsbom.blob import Blob
+from mlsbom.errors import Malformed
+from mlsbom.formats import json, python
+from mlsbom.inspectors import Context, Yield
+from mlsbom.inspectors.manifests import commands, emit
+from mlsbom.inspectors.manifests.commands import Setting
+from mlsbom.inspectors.manifests.shell import Word
+from mlsbom.model import Rule, Scope
+
+RULES: tuple[Rule, ...] = emit.RULES
+SETTING = Setting(parser="notebook", scope=Scope.SCRIPT)
+_BANG = re.compile(r"^[ \t]*(?:\w+\s*=\s*)?!{1,2}(.*)$")
+_MAGIC = re.compile(r"^[ \t]*%((?:pip|conda|mamba|micromamba|uv)\b.*)$")
+_CELL = re.compile(r"^\s*%%(?:bash|sh|script\s+(?:ba)?sh|!)\b.*$")
+_CALLERS = frozenset({"run", "call", "check_call", "check_output", "Popen", "system", "getoutput"})
+
+
+def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
+    """The facts of all code cells, with the lines of the file where the file has a line a line of source."""
+    notebook = blob.parsed(json.read).value
+    cursor = emit.Cursor(blob.text())
+    for number, source in cells(notebook):
+        context.budget.check()
+        yield from _cell(source, cursor, f"cells[{number}]")
+
+
+def cells(notebook: Any) -> Iterator[tuple[int, str]]:
+    """(index, source) of every code cell. Raises Malformed for what is no notebook."""
+    if not isinstance(notebook, dict):
+        raise Malformed("no notebook: not an object")
+    found = notebook.get("cells")
+    if not isinstance(found, list):
+        sheets = notebook.get("worksheets")
+        found = [c for s in sheets if isinstance(s, dict) for c in s.get("cells") or ()] if isinstance(sheets, list) else None
+    if found is None:
+        raise Malformed("no notebook: it has no cells")
+    for number, cell in enumerate(found):
+        if isinstance(cell, dict) and cell.get("cell_type") == "code":
+            source = cell.get("source", cell.get("input", ""))
+            text = "".join(s for s in source if isinstance(s, str)) if isinstance(source, list) else source
+            if isinstance(text, str):
+                yield number, text
+
+
+def line_of(cursor: emit.Cursor, row: str) -> int | None:
+    """The line of the file that holds a row of a cell's source, as JSON writes it."""
+    import json as plain
+
+    words = row.strip()
+    return cursor.find(plain.dumps(words)[1:-1], plain.dumps(words, ensure_ascii=False)[1:-1]) if words else None
+
+
+def _cell(source: str, cursor: emit.Cursor, key: str) -> Iterator[Yield]:
+    setting = Setting(parser=SETTING.parser, scope=SETTING.scope, key=key)
+    rows = source.split("\n")
+    if rows and _CELL.match(rows[0]):
+        for n, row in enumerate(rows[1:]):
+            line = line_of(cursor, row) or 1
+            yield from commands.facts(row if not row.rstrip().endswith("\\") else "\n".join(rows[1 + n :]), line, setting)
+        return
+    at = 0
+    while at < len(rows):
+        m = _BANG.match(rows[at]) or _MAGIC.match(rows[at])
+        first = rows[at]
+        at += 1
+        if m is None:
+            continue
+        text = m[1]
+        while text.rstrip().endswith("\\") and at < len(rows):
+            text = text.rstrip()[:-1] + " " + rows[at]
+            at += 1
+        variables = re.sub(r"\{(\w+)\}", r"$\1", text)
+        yield from commands.facts(variables, line_of(cursor, first) or 1, setting)
+    if any(name in source for name in ("subprocess", "os.system", "get_ipython", "pip._internal", "pip.main")):
+        yield from _calls(source, cursor, setting)
+
+
+def _calls(source: str, cursor: emit.Cursor, setting: Setting) -> Iterator[Yield]:
+    """Calls of subprocess and os.system with literal words; magics are blanked so that the rest is Python."""
+    plain = "\n".join(re.sub(r"^(\s*)[!%].*$", r"\1pass", row) for row in source.split("\n"))
+    try:
+        module = python.parse_text(plain)
+    except Malformed:
+        return
+    rows = source.split("\n")
+    for node in ast.walk(module):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, (ast.Attribute, ast.Name)) and node.args):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+        if name not in _CALLERS:
+            continue
+        line = line_of(cursor, rows[node.lineno - 1]) or 1
+        first = node.args[0]
+        if isinstance(first, ast.Constant) and isinstance(first.value, str):
+            yield from commands.facts(first.value, line, setting)
+        elif isinstance(first, ast.List):
+            words = [e.value if isinstance(e, ast.Constant) and isinstance(e.value, str) else "python" if _is_python(e) else "$?" for e in first.elts]
+            yield from commands.of_command([Word(w, line) for w in words], setting)
+
+
+def _is_python(node: ast.expr) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "executable"

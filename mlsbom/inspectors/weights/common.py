@@ -1,0 +1,50 @@
+"""What inspectors of weights share: statements with their evidence, findings on text that stands among data, references to bases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from mlsbom.judges import marks
+from mlsbom.model import AnyFact, Confidence, Evidence, Finding, Kind, Reference, Role, Rule, Severity, Statement, Technique
+
+METADATA_CODE = Rule(id="METADATA-CODE-TEXT", title="Metadata of a model holds text that would run code", severity=Severity.MEDIUM)
+FACT_TEXT: Final = 20_000
+"""Characters of a text that a statement keeps."""
+
+
+def seen(key: str | None = None, *, offset: int | None = None, line: int | None = None, confidence: float = 0.9) -> Evidence:
+    """Evidence from the bytes of a model file."""
+    return Evidence(key=key, offset=offset, line=line, technique=Technique.BINARY, confidence=confidence)
+
+
+def state(field: str, value: Any, key: str | None = None, *, about: str = "file", offset: int | None = None) -> Iterator[Statement]:
+    """A statement, unless the value is empty; texts are cut."""
+    if isinstance(value, str):
+        value = value.strip()[:FACT_TEXT]
+    if value not in ("", None, [], {}):
+        yield Statement(field=field, value=value, about=about, evidence=seen(key, offset=offset))
+
+
+def base(name: str, key: str, *, version: str | None = None, relation: str = "unknown", url: str | None = None) -> Reference:
+    """The model that this file derives from."""
+    return Reference(kind=Kind.MODEL, name=name, role=Role.BASE, version=version, relation=relation, url=url, about="file", evidence=seen(key))
+
+
+def text_finding(where: str, text: str, *, rule: Rule = METADATA_CODE, severity: Severity | None = None, evidence: Evidence | None = None) -> Iterator[Finding]:
+    """A finding where a text that should be data holds a command or a call; at most medium, as no loader evaluates it."""
+    if found := marks.hostile(text[:200_000]):
+        what, piece = found
+        yield rule.finding(f"{where} holds text that {what}: {marks.quote(piece, 120)}", evidence=evidence or seen(where), severity=severity, sure=Confidence.LOW)
+
+
+def hub_name(value: str) -> tuple[str, str | None]:
+    """(name, URL) of a model that is given as a name or as an address on a hub."""
+    for prefix in ("https://huggingface.co/", "http://huggingface.co/", "https://hf.co/"):
+        if value.startswith(prefix):
+            parts = value[len(prefix) :].strip("/").split("/")
+            return "/".join(parts[:2]), value
+    return value, value if "://" in value else None
+
+
+Facts = Iterator[AnyFact]

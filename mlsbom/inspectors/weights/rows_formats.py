@@ -1,0 +1,15 @@
+"""The rows of the inspectors of model formats other than pickles and archives."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mlsbom.inspectors import Row
+
+_HERE: Final = "mlsbom.inspectors.weights"
+
+FORMAT_ROWS: tuple[Row, ...] = (
+    Row(name="safetensors", module=f"{_HERE}.safetensors", formats=frozenset({"safetensors"})),
+    Row(name="gguf", module=f"{_HERE}.gguf", formats=frozenset({"gguf"})),
+    Row(name="onnx", module=f"{_HERE}.onnx", formats=frozenset({"onnx"}), packs=("operators",)),
+)

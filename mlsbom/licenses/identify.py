@@ -1,0 +1,265 @@
+"""A licence file -> an SPDX expression, the kind and clauses of each part, and why.
+
+In order (specs of licences, section 1.2): known texts word by word; what is left over, read for conditions; titles with versions; notices;
+and for what stays unknown a stable name of its own, with the kind that its clauses imply. Similarity alone decides nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from mlsbom.licenses import clauses, facts, notices, references, titles
+from mlsbom.licenses.clauses import Clause
+from mlsbom.licenses.expressions import best, parse_ids, worst
+from mlsbom.licenses.text import Gap, LicenseText, prepare
+
+if TYPE_CHECKING:
+    from mlsbom.knowledge import Packs
+
+REST: Final = 25
+"""Words beyond the known texts that need no explanation (specs of licences, section 1.2, step 5)."""
+SAME: Final = 0.985
+"""Share of an AI licence's words that must be there, and of the text's words that must be its own: at 0.97 two versions look alike."""
+TEMPLATE: Final = 0.9
+"""Share of an ordinary licence's words that must be there: the rest are slots (names of holders) and line ends."""
+MOST: Final = 8
+"""Licences in one file; a longer list of third-party notices is said to be cut."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One licence of a file. `score`: 1.0 the same words, 0.95 title and version, 0.9 notice, 0 unknown."""
+
+    id: str
+    name: str
+    kind: str
+    score: float
+    clauses: tuple[Clause, ...] = ()
+    confidence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identified:
+    """What a file says. `expression` is None where it says nothing that is a licence; `why` is then the reason."""
+
+    expression: str | None
+    licenses: tuple[Found, ...] = ()
+    why: str = ""
+    title: str = ""
+    partial: str = ""
+    digest: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The kind of the whole: the worst of an AND, the best of an OR."""
+        node = parse_ids(self.expression) if self.expression else None
+        kinds = {f.id: f.kind for f in self.licenses}
+        return node.fold(lambda i: kinds.get(i, "unknown"), worst, best) if node else "unknown"
+
+    @property
+    def clauses(self) -> tuple[Clause, ...]:
+        """All clauses of all its licences."""
+        return tuple(dict.fromkeys(c for f in self.licenses for c in f.clauses))
+
+    def row(self) -> dict[str, Any]:
+        """The object that `licenses identify` prints, without the file."""
+        return {"expression": self.expression, "why": self.why, "licenses": [
+            {"id": f.id, "name": f.name, "kind": f.kind, "score": f.score, "confidence": f.confidence,
+             "clauses": [{"clause": c.clause, "line": c.line, "text": c.text, "value": c.value} for c in f.clauses]} for f in self.licenses]}
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One file while it is read."""
+
+    text: LicenseText
+    packs: Packs
+    table: facts.Table
+    why: list[str] = field(default_factory=list)
+
+
+def identify(data: bytes, packs: Packs) -> Identified:
+    """What these bytes say. Never raises for their sake."""
+    text = prepare(data)
+    if isinstance(text, Gap):
+        return Identified(expression=None, why=text.reason)
+    return identify_text(text, packs)
+
+
+def identify_text(text: LicenseText, packs: Packs) -> Identified:
+    """What a prepared text says."""
+    reading = _Reading(text=text, packs=packs, table=facts.load(packs), why=[*text.notes, *([text.partial] if text.partial else [])])
+    known = reading.table.known_texts.get(text.digest)
+    if known:
+        return _assemble(reading, known, {}, "known text", 1.0)
+    matches, rest = _consume(reading)
+    custom = next((m for m in matches if m.reference.custom), None)
+    title = titles.find(text, packs)
+    if title is not None and (custom is None or custom.reference.id != title.id):
+        return _titled(reading, title, matches)
+    if matches:
+        return _matched(reading, matches, rest)
+    return _other(reading)
+
+
+def _consume(reading: _Reading) -> tuple[list[references.Match], frozenset[int]]:
+    """Known texts, the one that explains most first, until nothing more is found; and the positions of the words left over."""
+    known = references.load(reading.packs)
+    words = reading.text.words
+    hashes = references.windows(words)
+    left = frozenset(range(len(words)))
+    out: list[references.Match] = []
+    for _ in range(MOST):
+        allowed = left if out else None
+        inner = hashes if allowed is None else [h for i, h in enumerate(hashes) if i in left and i + references.WINDOW - 1 in left]
+        best_match, best_gain = None, 0.0
+        for candidate in known.candidates(inner):
+            match = known.compare(candidate, hashes, allowed)
+            gain = len(match.covered) - 2 * match.missing
+            if gain > best_gain and _accepted(match, len(left)):
+                best_match, best_gain = match, gain
+        if best_match is None:
+            break
+        out.append(best_match)
+        left -= best_match.covered
+        if len(left) < REST:
+            break
+    else:
+        reading.why.append(f"more than {MOST} licences in one file: the rest was not named")
+    return out, left
+
+
+def _accepted(match: references.Match, left: int) -> bool:
+    if match.reference.custom:
+        span = max(match.covered) - min(match.covered) + 1 if match.covered else 0
+        return match.containment >= SAME and len(match.covered) >= SAME * min(span, left)
+    return match.missing <= max(3, (1 - TEMPLATE) * match.reference.needed)
+
+
+def _titled(reading: _Reading, title: titles.Title, matches: list[references.Match]) -> Identified:
+    """A licence by its title and version; its terms are those of this very text."""
+    known = reading.table.get(title.id)
+    found = tuple(clauses.find(reading.text))
+    restrictive = {c.clause for c in found} & clauses.RESTRICTIVE
+    implied = clauses.worst_kind(c.clause for c in found)
+    if known is not None and title.known:
+        kind = known.kind
+        if kind in facts.FREE and restrictive:
+            kind = implied
+            reading.why.append(f"the title is of a permissive licence, but the text restricts: {', '.join(sorted(restrictive))}")
+    else:
+        kind = "permissive" if title.permissive and not restrictive else implied
+        reading.why.append("version not in the facts table: terms from this text alone" if known is None and title.known is False else "terms from this text alone")
+    near = _near(reading)
+    if near:
+        reading.why.append(near)
+    name = title.shown if known is None or not known.spdx else known.name
+    item = Found(id=title.id, name=name, kind=kind, score=0.95, clauses=found, confidence=known.confidence if known else "")
+    return Identified(expression=title.id, licenses=(item,), why="; ".join([f"title on line {title.line}", *reading.why]), title=title.shown, partial=reading.text.partial, digest=reading.text.digest)
+
+
+def _near(reading: _Reading) -> str:
+    """How far a titled text is from the nearest text known under that title, for the reader."""
+    known = references.load(reading.packs)
+    hashes = references.windows(reading.text.words)
+    top = [known.compare(c, hashes) for c in known.candidates(hashes, 4) if c.custom]
+    if not top:
+        return ""
+    m = max(top, key=lambda m: m.containment)
+    return f"differs from the nearest known text, {m.reference.id}, in {m.missing + len(reading.text.words) - len(m.covered)} of {len(reading.text.words)} words"
+
+
+def _matched(reading: _Reading, matches: list[references.Match], rest: frozenset[int]) -> Identified:
+    """One or several known texts, and what the words beyond them say."""
+    text = reading.text
+    lines = _lines(text, rest)
+    extra = [c for c in clauses.find(text, lines) if c.clause in clauses.RESTRICTIVE] if lines else []
+    items: dict[str, Found] = {}
+    for match in matches:
+        identifier = match.reference.id
+        known = reading.table.get(identifier)
+        own = tuple(clauses.find(text)) if match.reference.custom else ()
+        items.setdefault(identifier, Found(id=identifier, name=known.name if known else identifier, kind=known.kind if known else _implied(own), score=1.0 if match.containment > 0.97 else 0.95,
+                                           clauses=own, confidence=known.confidence if known else ""))
+        if match.missing:
+            reading.why.append(f"{identifier}: {match.missing} of {match.reference.needed} words differ")
+    free = frozenset(range(1, len(text.lines) + 1)) - {text.at[i] for m in matches for i in m.covered}
+    named = [n for n in notices.find(text, free, reading.table) if not _said(n.expression, items)]
+    ordinary = [m.reference.id for m in matches if not m.reference.custom]
+    if extra and ordinary and not any(m.reference.custom for m in matches):
+        return _modified(reading, items, ordinary, extra)
+    if len(rest) > REST and not named:
+        reading.why.append(f"{len(rest)} words beyond it")
+    order = [*(n.expression for n in sorted(named, key=lambda n: n.line)), *items] if named else list(items)
+    op = " OR " if len(order) > 1 and notices.is_choice(text) else " AND "
+    expression = op.join(f"({e})" if " " in e and len(order) > 1 else e for e in dict.fromkeys(order))
+    if any(i.endswith("-only") for i in items) and not named:
+        reading.why.append("the text alone does not say `or later`")
+    return _assemble(reading, expression, items, "the words of " + ", ".join(items), 0.9)
+
+
+def _modified(reading: _Reading, items: dict[str, Found], ordinary: list[str], extra: list[Clause]) -> Identified:
+    """An ordinary licence with conditions added: not that licence any more."""
+    base = ordinary[0]
+    identifier = f"LicenseRef-{titles.slug(base)}-modified"
+    kind = worst([clauses.worst_kind(c.clause for c in extra), reading.table.kind(base)])
+    changed = Found(id=identifier, name=f"{items[base].name}, modified", kind=kind, score=0.95, clauses=tuple(extra))
+    rest = {i: f for i, f in items.items() if i != base}
+    reading.why.append(f"the words of {base} with conditions added: {', '.join(sorted({c.clause for c in extra}))}")
+    return _assemble(reading, " AND ".join([identifier, *rest]), {identifier: changed, **rest}, "", 0.95)
+
+
+def _other(reading: _Reading) -> Identified:
+    """No known text, no known title: a tag, a notice, else unknown under a stable name."""
+    text = reading.text
+    tagged = notices.spdx_tag(text, reading.table)
+    found = tuple(clauses.find(text))
+    restrictive = {c.clause for c in found} & clauses.RESTRICTIVE
+    if tagged and not restrictive:
+        return _assemble(reading, tagged.expression, {}, f"SPDX-License-Identifier on line {tagged.line}", 0.9)
+    named = notices.find(text, frozenset(range(1, len(text.lines) + 1)), reading.table)
+    if named and not restrictive and len(text.words) < 2000:
+        op = " OR " if notices.is_choice(text) or any(" OR " in n.expression for n in named) else " AND "
+        expression = op.join(dict.fromkeys(f"({n.expression})" if " " in n.expression and len(named) > 1 else n.expression for n in named))
+        return _assemble(reading, expression, {}, "; ".join(dict.fromkeys(n.why for n in named)), 0.9)
+    heading = titles.named(text)
+    if not found and heading is None and not re.search(r"(?i)licen[sc]e|copyright|permission|terms|라이선스|许可", text.flat[:20000]):
+        return Identified(expression=None, why="; ".join([*reading.why, "no licence text"]), partial=text.partial, digest=text.digest)
+    kind = clauses.worst_kind(c.clause for c in found)
+    identifier = f"LicenseRef-unknown-{text.digest[:12]}"
+    if heading is not None:
+        identifier = heading[0] if "permissive" not in heading[0] else identifier
+        reading.why.append(f"named by its heading on line {heading[2]}")
+    near = _near(reading)
+    reading.why += ["no known text" if not near else near, "terms from its clauses alone" if found else "no clause was found: nothing is known of its terms"]
+    item = Found(id=identifier, name=heading[1] if heading else "unknown licence", kind=kind, score=0.0, clauses=found)
+    return Identified(expression=identifier, licenses=(item,), why="; ".join(reading.why), title=heading[1] if heading else "", partial=text.partial, digest=text.digest)
+
+
+def _assemble(reading: _Reading, expression: str, items: dict[str, Found], why: str, score: float) -> Identified:
+    node = parse_ids(expression)
+    out = []
+    for identifier in node.leaves() if node else []:
+        known = reading.table.get(identifier)
+        out.append(items.get(identifier) or Found(id=identifier, name=known.name if known else identifier, kind=reading.table.kind(identifier), score=score, confidence=known.confidence if known else ""))
+    return Identified(expression=expression, licenses=tuple(out), why="; ".join(w for w in (why, *reading.why) if w), title=out[0].name if out else "", partial=reading.text.partial, digest=reading.text.digest)
+
+
+def _lines(text: LicenseText, rest: frozenset[int]) -> set[int]:
+    """Lines that hold words beyond the known texts: at least two of them, so that slots (a holder's name) are none."""
+    counts: dict[int, int] = {}
+    for i in rest:
+        counts[text.at[i]] = counts.get(text.at[i], 0) + 1
+    return {line for line, n in counts.items() if n >= 2}
+
+
+def _implied(found: tuple[Clause, ...]) -> str:
+    return clauses.worst_kind(c.clause for c in found)
+
+
+def _said(expression: str, items: dict[str, Found]) -> bool:
+    """Whether a notice only repeats, or refines, a text that is there."""
+    node = parse_ids(expression)
+    return bool(node) and all(i in items or i.replace("-or-later", "-only") in items for i in node.leaves())  # type: ignore[union-attr]

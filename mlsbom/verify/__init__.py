@@ -1,0 +1,15 @@
+"""Signatures: bundle, digests, places and trust in, one of five verdicts with its reason out. Offline, strict, under the caller's own trust.
+
+    verify     from paths: what the command does
+    judge      the same over bytes and digests that someone else has read (a scan)
+
+Sigstore's checks are our own code over `cryptography` and `rfc3161-client`: sigstore-python refuses most npm and SLSA bundles, trusts a
+cache, and tells malformed from missing by no type. It is the oracle of the tests and makes keyless signatures.
+"""
+
+from __future__ import annotations
+
+from mlsbom.verify.engine import verify
+from mlsbom.verify.verdict import EXIT, Verdict
+
+__all__ = ["EXIT", "Verdict", "verify"]
