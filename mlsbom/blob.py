@@ -153,10 +153,15 @@ def decode(data: bytes) -> tuple[str, str]:
 
     PowerShell redirection writes UTF-16 manifests; a Latin-1 result means that the bytes are no UTF-8, which callers may report.
     """
-    for mark, name in ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
-                       (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+    for mark, name in (
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF32_LE, "utf-32-le"),
+        (codecs.BOM_UTF32_BE, "utf-32-be"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+    ):
         if data.startswith(mark):
-            return data[len(mark):].decode(name, "replace"), name
+            return data[len(mark) :].decode(name, "replace"), name
     sample = data[:1024]
     if len(sample) >= 4 and len(sample) % 2 == 0:
         zeros_odd, zeros_even = sample[1::2].count(0), sample[0::2].count(0)

@@ -21,7 +21,9 @@ RATIO_FROM = 64 << 20
 class Budget:
     """Shared by one input (a file of the target with all that is inside it). Times are seconds on the monotonic clock."""
 
-    def __init__(self, size: int = 0, *, deadline: float | None = None, expanded: int | None = None, members: int = MEMBERS, depth: int = DEPTH) -> None:
+    def __init__(
+        self, size: int = 0, *, deadline: float | None = None, expanded: int | None = None, members: int = MEMBERS, depth: int = DEPTH
+    ) -> None:
         self.bytes_left = max(EXPANDED, 4 * size) if expanded is None else expanded
         self.members_left = members
         self.depth_left = depth

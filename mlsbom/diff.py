@@ -19,13 +19,18 @@ def diff(old: Assessment, new: Assessment) -> dict[str, Any]:
         "tensors": _keyed(_tensors(old), _tensors(new)),
         "findings": _keyed({f.id: _finding(f) for f in old.findings}, {f.id: _finding(f) for f in new.findings}),
         "grades": _keyed(_grades(old.grades), _grades(new.grades)),
-        "gate": {"old": {"passed": old.gate.passed, "incomplete": old.gate.incomplete}, "new": {"passed": new.gate.passed, "incomplete": new.gate.incomplete}},
+        "gate": {
+            "old": {"passed": old.gate.passed, "incomplete": old.gate.incomplete},
+            "new": {"passed": new.gate.passed, "incomplete": new.gate.incomplete},
+        },
     }
 
 
 def same(d: dict[str, Any]) -> bool:
     """Whether nothing changed."""
-    return not any(d[k]["added"] or d[k]["removed"] or d[k]["changed"] for k in ("components", "licenses", "files", "tensors", "findings", "grades"))
+    return not any(
+        d[k]["added"] or d[k]["removed"] or d[k]["changed"] for k in ("components", "licenses", "files", "tensors", "findings", "grades")
+    )
 
 
 def _keyed(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -55,7 +55,9 @@ class ReadError(MlsbomError):
     exit_code = 3
     status = "failed"
 
-    def __init__(self, message: str, *, offset: int | None = None, key: str | None = None, line: int | None = None, remedy: str = "") -> None:
+    def __init__(
+        self, message: str, *, offset: int | None = None, key: str | None = None, line: int | None = None, remedy: str = ""
+    ) -> None:
         super().__init__(message, remedy=remedy)
         self.offset = offset
         self.key = key

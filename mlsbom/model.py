@@ -607,6 +607,7 @@ class Grade(Struct, kw_only=True):
     failed: dict[str, str] = {}
     not_shown: dict[str, str] = {}
     waived: tuple[str, ...] = ()
+    effective: int = 0  # the level if what is waived were met: for the gate alone
 
 
 class Gate(Struct, kw_only=True):

@@ -36,7 +36,9 @@ def page(rule: str) -> Page:
         import difflib
 
         near = difflib.get_close_matches(rule.upper(), ids(), 3)
-        raise UsageError(f"no such rule: {rule}" + (f"; did you mean {', '.join(near)}?" if near else ""), remedy="list them with: mlsbom rules")
+        raise UsageError(
+            f"no such rule: {rule}" + (f"; did you mean {', '.join(near)}?" if near else ""), remedy="list them with: mlsbom rules"
+        )
     raw = path.read_text("utf-8")
     match = _HEAD.match(raw)
     if not match:
@@ -46,8 +48,15 @@ def page(rule: str) -> Page:
     parts = re.split(r"^## +(.+)$", body, flags=re.M)
     sections = {parts[i].strip(): parts[i + 1].strip() for i in range(1, len(parts) - 1, 2)}
     cases = tuple((m[1], m[2].strip(), m[3]) for m in _FENCE.finditer(body))
-    return Page(id=head["id"], title=head["title"], severity=Severity(head["severity"]), waivable=head.get("waivable", "true") != "false",
-                sections=sections, cases=cases, text=raw)
+    return Page(
+        id=head["id"],
+        title=head["title"],
+        severity=Severity(head["severity"]),
+        waivable=head.get("waivable", "true") != "false",
+        sections=sections,
+        cases=cases,
+        text=raw,
+    )
 
 
 @cache

@@ -16,6 +16,7 @@ from mlsbom.collect import Observer, Options, collect
 from mlsbom.errors import PackError
 from mlsbom.knowledge import Packs
 from mlsbom.model import Assessment, Comparison, Graph, Observed, Place, Severity, Shortfall, SignatureVerdict, Status, Survey
+from mlsbom.policy.profile import load as load_profile
 from mlsbom.resolve import ORDER, Asked
 from mlsbom.rulebook import remedy
 from mlsbom.sources import Source
@@ -67,21 +68,42 @@ def scan(target: str, settings: Settings | None = None) -> Assessment:
     settings = settings or Settings()
     created = settings.now or now()
     source = open_target(target, settings.online)
-    options = Options(packs=settings.packs, jobs=settings.jobs, cache=settings.cache, timeout=settings.timeout, algorithms=settings.algorithms,
-                      observer=settings.observer, created=created)
+    options = Options(
+        packs=settings.packs,
+        jobs=settings.jobs,
+        cache=settings.cache,
+        timeout=settings.timeout,
+        algorithms=settings.algorithms,
+        observer=settings.observer,
+        created=created,
+    )
     return assess(collect(source, options), settings)
 
 
 def assess(survey: Survey, settings: Settings | None = None) -> Assessment:
     """Everything that follows from a survey under the given packs and settings. No byte of the target is read."""
     settings = settings or Settings()
-    asked = Asked(now=settings.now or survey.created or now(), use=settings.use, trust=settings.trust, identity=settings.identity,
-                  issuer=settings.issuer, online=settings.online)
+    profile = load_profile(settings.profile, settings.packs) if settings.profile else None
+    use = {**(profile.use if profile else {}), **settings.use}
+    private = {"private": profile.private, "strict": profile.strict} if profile else {}
+    asked = Asked(
+        now=settings.now or survey.created or now(),
+        use=use,
+        settings=private,
+        trust=settings.trust,
+        identity=settings.identity,
+        issuer=settings.issuer,
+        online=settings.online,
+    )
     derived, graph = resolve(survey, settings.packs, asked)
     everything = (*survey.observed, *derived)
     findings, unread = judged(everything, graph, remedy), coverage(everything)
     return Assessment(
-        survey=survey, derived=derived, graph=graph, findings=findings, coverage=unread,
+        survey=survey,
+        derived=derived,
+        graph=graph,
+        findings=findings,
+        coverage=unread,
         verdicts=tuple(o.fact.result for o in derived if isinstance(o.fact, SignatureVerdict)),
         lineage=tuple(o.fact.result for o in derived if isinstance(o.fact, Comparison)),
         gate=gate(findings, unread, fail_on=None if settings.fail_on == "never" else Severity(settings.fail_on or "high")),

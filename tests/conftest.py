@@ -50,13 +50,15 @@ def repository(tmp_path: Path) -> Path:
     top = tmp_path / "tiny-asr"
     files: dict[str, str | bytes] = {
         "README.md": "---\nlicense: apache-2.0\nlanguage: [ko]\npipeline_tag: automatic-speech-recognition\nlibrary_name: transformers\n"
-                     "base_model: openai/whisper-small\ndatasets:\n- mozilla-foundation/common_voice_17_0\n---\n# Tiny ASR\n\nA small recogniser.\n\n## Limitations\nNoise.\n",
-        "config.json": json.dumps({"architectures": ["WhisperForConditionalGeneration"], "model_type": "whisper", "torch_dtype": "float32", "d_model": 8}),
+        "base_model: openai/whisper-small\ndatasets:\n- mozilla-foundation/common_voice_17_0\n---\n# Tiny ASR\n\nA small recogniser.\n\n## Limitations\nNoise.\n",
+        "config.json": json.dumps(
+            {"architectures": ["WhisperForConditionalGeneration"], "model_type": "whisper", "torch_dtype": "float32", "d_model": 8}
+        ),
         "model.safetensors": safetensors({"encoder.w": (8, 4), "decoder.w": (4, 8)}, {"format": "pt"}),
         "requirements.txt": "torch==2.4.1\ntransformers>=4.44\n",
         "serve.py": "import os\nimport torch\nfrom openai import OpenAI\nfrom datasets import load_dataset\n"
-                    "client = OpenAI(base_url='https://llm.example.test/v1')\n"
-                    "r = client.chat.completions.create(model='big-one', messages=[])\nds = load_dataset('google/fleurs', 'ko_kr')\n",
+        "client = OpenAI(base_url='https://llm.example.test/v1')\n"
+        "r = client.chat.completions.create(model='big-one', messages=[])\nds = load_dataset('google/fleurs', 'ko_kr')\n",
         "Dockerfile": "FROM python:3.12-slim\nRUN pip install --no-cache-dir fastapi==0.115.0\n",
         "data/README.md": "---\nlicense: cc-by-4.0\npretty_name: Tiny Calls\ntask_categories: [automatic-speech-recognition]\nsize_categories: [n<1K]\n---\n# Tiny Calls\n",
         "data/train.jsonl": '{"text": "안녕"}\n',

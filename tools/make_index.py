@@ -24,12 +24,23 @@ def build(root: Path = ROOT) -> str:
     out = ["# Made by tools/make_index.py. Do not edit.", "schema = 1", f'date = "{max(dates, default="")}"', ""]
     for folder, about in packs:
         sources = ", ".join(f'"{s}"' for s in about["source"])
-        out += [f"[packs.{folder.name}]", f'date = "{about["date"]}"', f'license = "{about["license"]}"',
-                f'description = "{about["description"]}"', f"source = [{sources}]", ""]
+        out += [
+            f"[packs.{folder.name}]",
+            f'date = "{about["date"]}"',
+            f'license = "{about["license"]}"',
+            f'description = "{about["description"]}"',
+            f"source = [{sources}]",
+            "",
+        ]
     for folder, _ in packs:
         for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "pack.toml" and not p.name.startswith(".")):
             raw = path.read_bytes()
-            out += [f'[files."{path.relative_to(root).as_posix()}"]', f'sha256 = "{hashlib.sha256(raw).hexdigest()}"', f"size = {len(raw)}", ""]
+            out += [
+                f'[files."{path.relative_to(root).as_posix()}"]',
+                f'sha256 = "{hashlib.sha256(raw).hexdigest()}"',
+                f"size = {len(raw)}",
+                "",
+            ]
     return "\n".join(out)
 
 

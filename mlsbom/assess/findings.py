@@ -20,12 +20,28 @@ def judged(observed: tuple[Observed, ...], graph: Graph, remedy: Callable[[str],
             continue
         owner = components.get(graph.owners.get(o.place.path, ""), graph.root)
         subject = fact.subject or (owner.name if owner is not graph.root else str(o.place))
-        one = Judged(id=fingerprint(fact, o.place), rule=fact.rule, severity=fact.severity, confidence=fact.sure, subject=subject, message=fact.because,
-                     where=source_of(o), phase=fact.phase, waivable=fact.waivable, remedy=remedy(fact.rule), data=fact.data)
+        one = Judged(
+            id=fingerprint(fact, o.place),
+            rule=fact.rule,
+            severity=fact.severity,
+            confidence=fact.sure,
+            subject=subject,
+            message=fact.because,
+            where=source_of(o),
+            phase=fact.phase,
+            waivable=fact.waivable,
+            remedy=remedy(fact.rule),
+            data=fact.data,
+        )
         known = best.get(one.id)
         if known is None or SEVERITY_ORDER[one.severity] > SEVERITY_ORDER[known.severity]:
             best[one.id] = one
-    return tuple(sorted(best.values(), key=lambda f: (-SEVERITY_ORDER[f.severity], f.rule, f.where.path, f.where.member, f.where.line or 0, f.message, f.id)))
+    return tuple(
+        sorted(
+            best.values(),
+            key=lambda f: (-SEVERITY_ORDER[f.severity], f.rule, f.where.path, f.where.member, f.where.line or 0, f.message, f.id),
+        )
+    )
 
 
 def fingerprint(fact: Finding, place: Place) -> str:

@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 
-FORMAT = click.option("--format", "form", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True, help="How results are printed.")
+FORMAT = click.option(
+    "--format", "form", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True, help="How results are printed."
+)
 
 
 def exit_with(code: int) -> None:

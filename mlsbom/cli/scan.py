@@ -4,26 +4,55 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mlsbom.cli.common import exit_with
 
+if TYPE_CHECKING:
+    from mlsbom.model import Assessment
+
 
 @click.command(epilog="Exit codes: 0 passed, 1 the gate failed, 2 wrong use, 3 incomplete, 4 nothing to scan.")
 @click.argument("target")
-@click.option("-o", "--output", "outputs", multiple=True, metavar="FORMAT[=FILE]", help="table, json, cyclonedx-json, cyclonedx-xml, spdx-json, sarif, markdown, "
-              "html, junit, openvex, svr, csv; @VERSION picks a version; - or no FILE is standard output. Repeatable; the default is table.")
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT[=FILE]",
+    help="table, json, cyclonedx-json, cyclonedx-xml, spdx-json, sarif, markdown, "
+    "html, junit, openvex, svr, csv; @VERSION picks a version; - or no FILE is standard output. Repeatable; the default is table.",
+)
 @click.option("--profile", metavar="NAME|FILE", help="Criteria, use facts and waivers: kr-graded, commercial, ci, ... or a TOML file.")
-@click.option("--fail-on", type=click.Choice(["critical", "high", "medium", "low", "info", "never"]), default=None, help="Lowest severity that fails the gate (default: high).")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["critical", "high", "medium", "low", "info", "never"]),
+    default=None,
+    help="Lowest severity that fails the gate (default: high).",
+)
 @click.option("--require", multiple=True, metavar="CRITERION=LEVEL", help="A grade that must be reached, such as license-clean=2.")
 @click.option("--baseline", type=click.Path(exists=True, dir_okay=False), help="Findings of an earlier scan that do not fail the gate.")
-@click.option("--vex", multiple=True, type=click.Path(exists=True, dir_okay=False), help="OpenVEX or CycloneDX VEX: statuses of vulnerabilities.")
+@click.option(
+    "--vex", multiple=True, type=click.Path(exists=True, dir_okay=False), help="OpenVEX or CycloneDX VEX: statuses of vulnerabilities."
+)
 @click.option("--offline/--online", default=True, help="No socket is opened (default); --online asks services too.")
-@click.option("--weights", type=click.Choice(["declared", "headers", "full"]), default="headers", help="Of hub targets: how much of the weights to fetch.")
+@click.option(
+    "--weights",
+    type=click.Choice(["declared", "headers", "full"]),
+    default="headers",
+    help="Of hub targets: how much of the weights to fetch.",
+)
 @click.option("--signatures", "packs", type=click.Path(file_okay=False), help="A folder of data packs instead of the built-in ones.")
-@click.option("--trust", multiple=True, type=click.Path(exists=True, dir_okay=False), help="Trust anchors for signatures: keys, CAs, CRLs, trusted_root.json.")
+@click.option(
+    "--trust",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="Trust anchors for signatures: keys, CAs, CRLs, trusted_root.json.",
+)
 @click.option("--identity", help="The identity that signatures must have.")
 @click.option("--issuer", help="The OIDC issuer of that identity.")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Hash threads (default: all cores).")
@@ -33,9 +62,28 @@ from mlsbom.cli.common import exit_with
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no summary on standard error.")
 @click.option("-v", "--verbose", is_flag=True, help="Say what is done on standard error.")
 @click.option("--at", "now", hidden=True, help="The time to assess at.")
-def command(target: str, outputs: tuple[str, ...], profile: str | None, fail_on: str | None, require: tuple[str, ...], baseline: str | None, vex: tuple[str, ...],
-            offline: bool, weights: str, packs: str | None, trust: tuple[str, ...], identity: str | None, issuer: str | None, jobs: int | None, no_cache: bool,
-            timeout: float | None, lang: str, quiet: bool, verbose: bool, now: str | None) -> None:
+def command(
+    target: str,
+    outputs: tuple[str, ...],
+    profile: str | None,
+    fail_on: str | None,
+    require: tuple[str, ...],
+    baseline: str | None,
+    vex: tuple[str, ...],
+    offline: bool,
+    weights: str,
+    packs: str | None,
+    trust: tuple[str, ...],
+    identity: str | None,
+    issuer: str | None,
+    jobs: int | None,
+    no_cache: bool,
+    timeout: float | None,
+    lang: str,
+    quiet: bool,
+    verbose: bool,
+    now: str | None,
+) -> None:
     """Scan TARGET: a folder, a file, an archive, hf://ORG/NAME, a Hugging Face cache, or an existing SBOM.
 
     \b
@@ -53,9 +101,24 @@ def command(target: str, outputs: tuple[str, ...], profile: str | None, fail_on:
     chosen = [(choose(spec.partition("=")[0]), spec.partition("=")[2]) for spec in outputs or ("table",)]
     with Progress(quiet) as progress:
         settings = Settings(
-            packs=Packs(Path(packs)) if packs else Packs(), trust=tuple(map(Path, trust)), identity=identity, issuer=issuer, online=not offline,
-            cache=not no_cache, timeout=timeout, observer=progress.seen, now=now or "", weights=weights, profile=profile, fail_on=fail_on,
-            require=require, baseline=baseline, vex=vex, lang=lang, verbose=verbose)
+            packs=Packs(Path(packs)) if packs else Packs(),
+            trust=tuple(map(Path, trust)),
+            identity=identity,
+            issuer=issuer,
+            online=not offline,
+            cache=not no_cache,
+            timeout=timeout,
+            observer=progress.seen,
+            now=now or "",
+            weights=weights,
+            profile=profile,
+            fail_on=fail_on,
+            require=require,
+            baseline=baseline,
+            vex=vex,
+            lang=lang,
+            verbose=verbose,
+        )
         if jobs:
             settings.jobs = jobs
         result = scan(target, settings)
@@ -67,10 +130,10 @@ def command(target: str, outputs: tuple[str, ...], profile: str | None, fail_on:
     exit_with(result.gate.exit_code)
 
 
-def write(result: object, chosen: list[tuple[tuple[object, str], str]]) -> None:
+def write(result: Assessment, chosen: list[tuple[tuple[Callable[[Assessment], bytes], str], str]]) -> None:
     """Write each rendering to its file (whole or not at all) or to standard output."""
     for (render, _), path in chosen:
-        data: bytes = render(result)  # type: ignore[operator]
+        data = render(result)
         if path in ("", "-"):
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()

@@ -1,6 +1,6 @@
 """From a source to a survey: walk, hash, identify, inspect. The one place that catches everything, and records it.
 
-    survey = collect(LocalSource("."), Options())
+survey = collect(LocalSource("."), Options())
 """
 
 from __future__ import annotations
@@ -25,7 +25,20 @@ from mlsbom.sources import Entry, Source
 from mlsbom.sources.local import LocalSource, identity
 
 SMALL = 1 << 20  # read once, whole, in the main thread: measured best below about 1 MiB
-SIGNATURES = (".sig", ".sigstore", ".sigstore.json", ".intoto.jsonl", ".jsonl", ".asc", ".p7s", ".sig.json", ".bundle", ".attestation", ".publish.attestation", ".provenance")
+SIGNATURES = (
+    ".sig",
+    ".sigstore",
+    ".sigstore.json",
+    ".intoto.jsonl",
+    ".jsonl",
+    ".asc",
+    ".p7s",
+    ".sig.json",
+    ".bundle",
+    ".attestation",
+    ".publish.attestation",
+    ".provenance",
+)
 
 Observer = Callable[[str, int, int], None]
 """Told (what, done, of) while collecting; `what` is a path."""
@@ -91,7 +104,8 @@ class _Collection:
         algorithms = _algorithms(self.options.algorithms, more)
         known = self.cache.get(entry.key) if entry.key and algorithms == ("sha256",) else None
         if known:
-            self.pending[entry.path] = done = Future()
+            done: Future[Digests] = Future()
+            self.pending[entry.path] = done
             done.set_result((("sha256", known),))
         elif isinstance(self.source, LocalSource):
             source, deadline = self.source, self.deadline
@@ -122,7 +136,9 @@ class _Collection:
             status = Status.OPAQUE if entry.kind == "history" else Status.FAILED
             self.driver.record(place, "walk", Shortfall(status=status, reason=entry.reason))
             if entry.kind == "file":
-                self.artifacts[entry.path] = Artifact(path=entry.path, size=entry.size, coverage=Status.FAILED, digests=entry.declared, digest_by="declared")
+                self.artifacts[entry.path] = Artifact(
+                    path=entry.path, size=entry.size, coverage=Status.FAILED, digests=entry.declared, digest_by="declared"
+                )
             return
         if entry.kind not in ("file", "symlink"):
             return
@@ -150,8 +166,18 @@ class _Collection:
             target, form, asker, line = self.driver.asked.pop()
             entry = self.entries.get(target)
             if entry is None or entry.reason or entry.kind not in ("file", "symlink"):
-                why = "leaves the target" if target.startswith("../") or target == ".." or target.startswith("/") else "is not there" if entry is None else entry.reason
-                self.driver.record(asker, "read-as", Shortfall(status=Status.PARTIAL, reason=f"names {target!r}, which {why}" + (f" (line {line})" if line else "")))
+                why = (
+                    "leaves the target"
+                    if target.startswith("../") or target == ".." or target.startswith("/")
+                    else "is not there"
+                    if entry is None
+                    else entry.reason
+                )
+                self.driver.record(
+                    asker,
+                    "read-as",
+                    Shortfall(status=Status.PARTIAL, reason=f"names {target!r}, which {why}" + (f" (line {line})" if line else "")),
+                )
                 continue
             place = Place(path=target)
             try:
@@ -184,9 +210,23 @@ class _Collection:
             a = self.artifacts[path]
             pointer = self.driver.pointers.get(path)
             if pointer is not None:  # the digest of what it stands for, never the pointer's own
-                a = Artifact(path=path, size=pointer.size if pointer.size is not None else a.size, digests=((pointer.algorithm, pointer.digest),),
-                             digest_by="declared", formats=a.formats)
-            artifacts.append(Artifact(path=path, size=a.size, digests=a.digests, digest_by=a.digest_by, formats=a.formats, coverage=worst.get(path, a.coverage)))
+                a = Artifact(
+                    path=path,
+                    size=pointer.size if pointer.size is not None else a.size,
+                    digests=((pointer.algorithm, pointer.digest),),
+                    digest_by="declared",
+                    formats=a.formats,
+                )
+            artifacts.append(
+                Artifact(
+                    path=path,
+                    size=a.size,
+                    digests=a.digests,
+                    digest_by=a.digest_by,
+                    formats=a.formats,
+                    coverage=worst.get(path, a.coverage),
+                )
+            )
         tree = hashlib.sha256()
         for a in artifacts:
             tree.update(f"{a.path}\0{dict(a.digests).get('sha256', '')}\0{a.size}\n".encode("utf-8", "surrogatepass"))
@@ -195,9 +235,15 @@ class _Collection:
         except PackError as e:
             digest_of_packs, date_of_packs = "", ""
             self.driver.record(Place(path="."), "packs", Shortfall(status=Status.FAILED, reason=str(e)))
-        tool = ToolInfo(version=__version__, inspectors=self.driver.versions(), signatures_digest=digest_of_packs, signatures_date=date_of_packs)
-        target = Target(uri=self.source.uri, revision=self.source.revision, digest=tree.hexdigest(), name=self.source.name, source=self.source.kind)
-        return Survey(target=target, tool=tool, artifacts=tuple(artifacts), observed=self.driver.sorted_facts(), created=self.options.created)
+        tool = ToolInfo(
+            version=__version__, inspectors=self.driver.versions(), signatures_digest=digest_of_packs, signatures_date=date_of_packs
+        )
+        target = Target(
+            uri=self.source.uri, revision=self.source.revision, digest=tree.hexdigest(), name=self.source.name, source=self.source.kind
+        )
+        return Survey(
+            target=target, tool=tool, artifacts=tuple(artifacts), observed=self.driver.sorted_facts(), created=self.options.created
+        )
 
 
 def _order(entry: Entry) -> bytes:

@@ -81,7 +81,9 @@ class Driver:
         if tables and self._sketch and not place.member:
             self._fingerprint(blob, place, formats, tables, budget)
         if not ran and formats != ("empty",) and FAMILY.get(formats[0] if formats else "", "") not in READ_BY_NATURE:
-            self.record(place, "identify", Shortfall(status=Status.OPAQUE, reason=f"no reader for this format ({', '.join(formats) or 'unknown'})"))
+            self.record(
+                place, "identify", Shortfall(status=Status.OPAQUE, reason=f"no reader for this format ({', '.join(formats) or 'unknown'})")
+            )
 
     def _triggered(self, row: Row, blob: Blob, place: Place) -> bool:
         try:
@@ -110,7 +112,9 @@ class Driver:
         except PackError as e:
             self.record(place, row.name, Shortfall(status=Status.FAILED, reason=str(e)))
         except (Exception, RecursionError) as e:  # noqa: BLE001 - the one boundary: whatever a hostile file provokes becomes its coverage
-            self.record(place, row.name, Shortfall(status=Status.FAILED, reason=f"inspector {row.name} failed: {type(e).__name__}: {str(e)[:200]}"))
+            self.record(
+                place, row.name, Shortfall(status=Status.FAILED, reason=f"inspector {row.name} failed: {type(e).__name__}: {str(e)[:200]}")
+            )
 
     def _member(self, item: Member, place: Place, budget: Budget) -> None:
         inner = Place(path=place.path, member=f"{place.member}!/{item.name}" if place.member else item.name)
@@ -131,7 +135,9 @@ class Driver:
 
     def _ask(self, item: ReadAs, place: Place) -> None:
         if place.member:
-            self.record(place, "read-as", Shortfall(status=Status.PARTIAL, reason=f"names {item.path!r}, which is not followed inside an archive"))
+            self.record(
+                place, "read-as", Shortfall(status=Status.PARTIAL, reason=f"names {item.path!r}, which is not followed inside an archive")
+            )
             return
         wanted = item.path.replace("\\", "/")
         target = wanted if wanted.startswith("/") else posixpath.normpath(posixpath.join(posixpath.dirname(place.path), wanted))

@@ -24,7 +24,9 @@ SETTLED_NS = 2_000_000_000  # a file changed this recently is never taken from t
 _local = threading.local()
 
 
-def digest(descriptor: int, size: int, algorithms: tuple[str, ...] = ("sha256",), deadline: float | None = None) -> tuple[tuple[str, str], ...]:
+def digest(
+    descriptor: int, size: int, algorithms: tuple[str, ...] = ("sha256",), deadline: float | None = None
+) -> tuple[tuple[str, str], ...]:
     """Digests of the first `size` bytes of a descriptor, in one pass, as (algorithm, hex). Raises Unreadable where bytes are missing."""
     try:
         buffer = _local.buffer
@@ -80,7 +82,9 @@ class DigestCache:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             db = sqlite3.connect(self._path, timeout=0.5)
             with db:
-                db.execute("CREATE TABLE IF NOT EXISTS digest (device, inode, size, mtime, ctime, sha256, PRIMARY KEY (device, inode, size, mtime, ctime))")
+                db.execute(
+                    "CREATE TABLE IF NOT EXISTS digest (device, inode, size, mtime, ctime, sha256, PRIMARY KEY (device, inode, size, mtime, ctime))"
+                )
                 db.executemany("INSERT OR REPLACE INTO digest VALUES (?, ?, ?, ?, ?, ?)", [(*k, v) for k, v in self._new.items()])
             db.close()
         except (sqlite3.Error, OSError):

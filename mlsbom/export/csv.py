@@ -10,7 +10,23 @@ from mlsbom.export.cyclonedx.values import location, text
 from mlsbom.export.licenses import as_expression
 from mlsbom.model import Assessment
 
-COLUMNS: Final = ("kind", "name", "version", "purl", "licence", "supplier", "scope", "specifiers", "sha256", "findings", "worst_severity", "place", "line", "unknown", "ref")
+COLUMNS: Final = (
+    "kind",
+    "name",
+    "version",
+    "purl",
+    "licence",
+    "supplier",
+    "scope",
+    "specifiers",
+    "sha256",
+    "findings",
+    "worst_severity",
+    "place",
+    "line",
+    "unknown",
+    "ref",
+)
 
 
 def cell(value: object) -> str:
@@ -33,8 +49,22 @@ def render(assessment: Assessment, version: str) -> bytes:
     for c in (assessment.graph.root, *assessment.graph.components):
         best = c.evidence[0] if c.evidence else None
         severities = by_name.get(c.name, [])
-        row = (c.kind, c.name, c.version, c.purl, as_expression(c), c.supplier, c.scope, " | ".join(sorted({s.specifier for s in c.specifiers if s.specifier})),
-               dict(c.hashes).get("sha256"), len(severities) or None, severities[0] if severities else None, location(best) if best else None,
-               best.line if best else None, " ".join(sorted(set(unknown.get(c.ref, [])))), c.ref)
+        row = (
+            c.kind,
+            c.name,
+            c.version,
+            c.purl,
+            as_expression(c),
+            c.supplier,
+            c.scope,
+            " | ".join(sorted({s.specifier for s in c.specifiers if s.specifier})),
+            dict(c.hashes).get("sha256"),
+            len(severities) or None,
+            severities[0] if severities else None,
+            location(best) if best else None,
+            best.line if best else None,
+            " ".join(sorted(set(unknown.get(c.ref, [])))),
+            c.ref,
+        )
         table.writerow([cell(v) for v in row])
     return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8", "replace")

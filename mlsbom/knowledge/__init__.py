@@ -43,8 +43,10 @@ class Packs:
                 raw = (self.root / "index.toml").read_bytes()
                 self._index = tomllib.loads(raw.decode())
             except (OSError, ValueError) as e:
-                raise PackError(f"the index of the data packs cannot be read: {self.root / 'index.toml'}: {e}",
-                                remedy="reinstall, or name a folder of packs with --signatures") from e
+                raise PackError(
+                    f"the index of the data packs cannot be read: {self.root / 'index.toml'}: {e}",
+                    remedy="reinstall, or name a folder of packs with --signatures",
+                ) from e
             self._digest = hashlib.sha256(raw).hexdigest()
         return self._index
 
@@ -69,7 +71,10 @@ class Packs:
         except OSError as e:
             raise PackError(f"the data pack {name} cannot be read: {e.strerror}") from e
         if hashlib.sha256(raw).hexdigest() != entry["sha256"]:
-            raise PackError(f"the data pack {name} is not what the index says: its SHA-256 differs", remedy="reinstall, or run: mlsbom signatures verify")
+            raise PackError(
+                f"the data pack {name} is not what the index says: its SHA-256 differs",
+                remedy="reinstall, or run: mlsbom signatures verify",
+            )
         return raw
 
     def toml(self, name: str) -> dict[str, Any]:

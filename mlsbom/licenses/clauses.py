@@ -106,7 +106,7 @@ _PATTERNS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         r"(?<![a-z])revocable\b", r"\bmay\b[^.;]{0,30}\b(?:revoke|terminate)\b[^.;]{0,80}\b(?:at any time|at will|any reason|sole discretion|convenience|without cause)", r"(?<!不)可撤销", r"(?:언제든지|임의로)[^.]{0,20}(?:철회|해지|취소)")),
     ("separate-agreement", "separate|request|obtain|appl|commercial licen|contact|register|registration|authoriz|登记|申请|授权|별도|등록", (
         r"\b(?:must|shall|need(?:s)? to|required? to|should|will)\b[^.;]{0,40}\b(?:request|obtain|apply for|enter into|acquire|secure|negotiate)\b[^.;]{0,60}\b(?:licen[sc]e|agreement|authori[sz]ation|permission|consent)\b",
-        r"\bseparate(?:ly)?\b[^.;]{0,30}\b(?:commercial |written |additional )?(?:licen[sc]e|licensing|agreement|contract)\b", r"\b(?:commercial|enterprise) licen[sc]e\b[^.;]{0,60}\b(?:required|contact|obtain|from)",
+        r"\bseparate(?:ly)?\s+(?:\w+\s+){0,2}(?:licen[sc]e|licensing|agreement|contract)\b(?! terms| and copyright)", r"\b(?:commercial|enterprise) licen[sc]e\b[^.;]{0,60}\b(?:required|contact|obtain|from)",
         r"(?:register|registration|fill (?:in|out))\b[^.;]{0,80}\b(?:commercial|form|licen[sc]e|questionnaire)", r"(?:commercial)[^.;]{0,80}\bregist(?:er|ration)", r"(?:登记|申请|授权)[^。；]{0,24}商业|商业[^。；]{0,30}(?:登记|申请|授权|书面)", r"별도의?[^.]{0,12}(?:계약|라이선스|허락|합의)")),
     ("competitor", "compet|similar to|경쟁|竞争", (
         r"\b(?:not|nor|no|prohibit\w*)\b[^.;]{0,160}\bcompet(?:es?|ing|itive|itors?)\b", r"\bcompet(?:es?|ing|itive|itors?)\b[^.;]{0,100}\b(?:must|shall|request|licen[sc]e|not|prohibit)", r"\bsimilar to or compet", r"경쟁[^.]{0,40}(?:금지|않|아니|안)", r"(?:不得|禁止)[^。；]{0,30}竞争")),
@@ -151,7 +151,10 @@ def find(text: LicenseText, lines: Iterable[int] | None = None) -> list[Clause]:
     for start, sentence in sentences(text.flat):
         low = sentence.lower()
         for clause, stems in _STEMS:
-            if not any(s in low for s in stems):
+            for stem in stems:
+                if stem in low:
+                    break
+            else:
                 continue
             harmless = _HARMLESS.get(clause)
             hit = next((m for p in _compiled(clause) if (m := p.search(sentence))), None)

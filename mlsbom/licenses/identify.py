@@ -94,47 +94,42 @@ def identify_text(text: LicenseText, packs: Packs) -> Identified:
     known = reading.table.known_texts.get(text.digest)
     if known:
         return _assemble(reading, known, {}, "known text", 1.0)
-    matches, rest = _consume(reading)
+    matches, taken = _consume(reading)
     custom = next((m for m in matches if m.reference.custom), None)
     title = titles.find(text, packs)
     if title is not None and (custom is None or custom.reference.id != title.id):
         return _titled(reading, title, matches)
     if matches:
-        return _matched(reading, matches, rest)
+        return _matched(reading, matches, taken)
     return _other(reading)
 
 
-def _consume(reading: _Reading) -> tuple[list[references.Match], frozenset[int]]:
-    """Known texts, the one that explains most first, until nothing more is found; and the positions of the words left over."""
+def _consume(reading: _Reading) -> tuple[list[references.Match], bytes]:
+    """Known texts, the one that explains most first, until nothing more is found; and a mask of the words that they explain."""
     known = references.load(reading.packs)
-    words = reading.text.words
-    hashes = references.windows(words)
-    left = frozenset(range(len(words)))
+    words = len(reading.text.words)
+    hashes = references.windows(reading.text.words)
+    taken = bytearray(words)
     out: list[references.Match] = []
     for _ in range(MOST):
-        allowed = left if out else None
-        inner = hashes if allowed is None else [h for i, h in enumerate(hashes) if i in left and i + references.WINDOW - 1 in left]
-        best_match, best_gain = None, 0.0
-        for candidate in known.candidates(inner):
-            match = known.compare(candidate, hashes, allowed)
-            gain = len(match.covered) - 2 * match.missing
-            if gain > best_gain and _accepted(match, len(left)):
-                best_match, best_gain = match, gain
-        if best_match is None:
+        text = references.live(hashes, words, taken if out else None)
+        matches = [m for m in (known.compare(r, text) for r in known.nearest(text)) if _accepted(m, taken)]
+        if not matches:
             break
+        best_match = max(matches, key=lambda m: m.covered - m.missing)
         out.append(best_match)
-        left -= best_match.covered
-        if len(left) < REST:
+        taken = bytearray(a | b for a, b in zip(taken, best_match.mask, strict=True))
+        if taken.count(0) < REST:
             break
     else:
         reading.why.append(f"more than {MOST} licences in one file: the rest was not named")
-    return out, left
+    return out, bytes(taken)
 
 
-def _accepted(match: references.Match, left: int) -> bool:
+def _accepted(match: references.Match, taken: bytearray) -> bool:
     if match.reference.custom:
-        span = max(match.covered) - min(match.covered) + 1 if match.covered else 0
-        return match.containment >= SAME and len(match.covered) >= SAME * min(span, left)
+        span = match.mask.rindex(1) - match.mask.index(1) + 1 if match.covered else 0
+        return match.containment >= SAME and match.covered >= SAME * min(span, taken.count(0))
     return match.missing <= max(3, (1 - TEMPLATE) * match.reference.needed)
 
 
@@ -163,18 +158,18 @@ def _titled(reading: _Reading, title: titles.Title, matches: list[references.Mat
 def _near(reading: _Reading) -> str:
     """How far a titled text is from the nearest text known under that title, for the reader."""
     known = references.load(reading.packs)
-    hashes = references.windows(reading.text.words)
-    top = [known.compare(c, hashes) for c in known.candidates(hashes, 4) if c.custom]
+    text = references.live(references.windows(reading.text.words), len(reading.text.words))
+    top = [known.compare(c, text) for c in known.nearest(text) if c.custom]
     if not top:
         return ""
     m = max(top, key=lambda m: m.containment)
-    return f"differs from the nearest known text, {m.reference.id}, in {m.missing + len(reading.text.words) - len(m.covered)} of {len(reading.text.words)} words"
+    return f"differs from the nearest known text, {m.reference.id}, in {m.missing + text.words - m.covered} of {len(reading.text.words)} words"
 
 
-def _matched(reading: _Reading, matches: list[references.Match], rest: frozenset[int]) -> Identified:
+def _matched(reading: _Reading, matches: list[references.Match], taken: bytes) -> Identified:
     """One or several known texts, and what the words beyond them say."""
     text = reading.text
-    lines = _lines(text, rest)
+    lines, rest = _lines(text, taken), taken.count(0)
     extra = [c for c in clauses.find(text, lines) if c.clause in clauses.RESTRICTIVE] if lines else []
     items: dict[str, Found] = {}
     for match in matches:
@@ -185,13 +180,13 @@ def _matched(reading: _Reading, matches: list[references.Match], rest: frozenset
                                            clauses=own, confidence=known.confidence if known else ""))
         if match.missing:
             reading.why.append(f"{identifier}: {match.missing} of {match.reference.needed} words differ")
-    free = frozenset(range(1, len(text.lines) + 1)) - {text.at[i] for m in matches for i in m.covered}
+    free = frozenset(range(1, len(text.lines) + 1)) - {line for line, mark in zip(text.at, taken, strict=True) if mark}
     named = [n for n in notices.find(text, free, reading.table) if not _said(n.expression, items)]
     ordinary = [m.reference.id for m in matches if not m.reference.custom]
     if extra and ordinary and not any(m.reference.custom for m in matches):
         return _modified(reading, items, ordinary, extra)
-    if len(rest) > REST and not named:
-        reading.why.append(f"{len(rest)} words beyond it")
+    if rest > REST and not named:
+        reading.why.append(f"{rest} words beyond it")
     order = [*(n.expression for n in sorted(named, key=lambda n: n.line)), *items] if named else list(items)
     op = " OR " if len(order) > 1 and notices.is_choice(text) else " AND "
     expression = op.join(f"({e})" if " " in e and len(order) > 1 else e for e in dict.fromkeys(order))
@@ -247,11 +242,12 @@ def _assemble(reading: _Reading, expression: str, items: dict[str, Found], why: 
     return Identified(expression=expression, licenses=tuple(out), why="; ".join(w for w in (why, *reading.why) if w), title=out[0].name if out else "", partial=reading.text.partial, digest=reading.text.digest)
 
 
-def _lines(text: LicenseText, rest: frozenset[int]) -> set[int]:
+def _lines(text: LicenseText, taken: bytes) -> set[int]:
     """Lines that hold words beyond the known texts: at least two of them, so that slots (a holder's name) are none."""
     counts: dict[int, int] = {}
-    for i in rest:
-        counts[text.at[i]] = counts.get(text.at[i], 0) + 1
+    for line, mark in zip(text.at, taken, strict=True):
+        if not mark:
+            counts[line] = counts.get(line, 0) + 1
     return {line for line, n in counts.items() if n >= 2}
 
 

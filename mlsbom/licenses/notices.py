@@ -51,9 +51,9 @@ def spdx_tag(text: LicenseText, table: Table) -> Notice | None:
 def find(text: LicenseText, lines: frozenset[int], table: Table) -> list[Notice]:
     """Notices that begin on one of `lines`, each licence once."""
     found: dict[str, Notice] = {}
-    for offset, notice in _all(text.flat, table):
-        line = bisect_right(text.starts, offset)
-        if line in lines:
+    for start, piece in _runs(text, lines):
+        for offset, notice in _all(piece, table):
+            line = bisect_right(text.starts, start + offset)
             found.setdefault(notice.expression, Notice(expression=notice.expression, line=line, why=notice.why))
     return [n for n in found.values() if not (n.expression.startswith("LicenseRef-family-") and len(found) > 1)]
 
@@ -61,6 +61,19 @@ def find(text: LicenseText, lines: frozenset[int], table: Table) -> list[Notice]
 def is_choice(text: LicenseText) -> bool:
     """Whether the text offers its licences for choice."""
     return bool(_CHOICE.search(text.flat[:4000]))
+
+
+def _runs(text: LicenseText, lines: frozenset[int]) -> Iterator[tuple[int, str]]:
+    """(offset in the flat text, piece) of each run of neighbouring lines."""
+    ordered = sorted(lines)
+    first = 0
+    for i, line in enumerate(ordered):
+        if i + 1 == len(ordered) or ordered[i + 1] != line + 1:
+            start = text.starts[ordered[first] - 1]
+            end = text.starts[line] if line < len(text.starts) else len(text.flat)
+            if end - start > 8:
+                yield start, text.flat[start:end]
+            first = i + 1
 
 
 def _all(flat: str, table: Table) -> Iterator[tuple[int, Notice]]:

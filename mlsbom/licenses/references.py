@@ -8,9 +8,10 @@ the five-word windows around it is the other side's; so one changed word costs o
 from __future__ import annotations
 
 import json
+import sys
 import zlib
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -39,10 +40,12 @@ class Reference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """A reference found in a text. `covered` words of the text (positions) are its own; `missing` of its needed words are not there."""
+    """A reference found in a text. `mask` has a 1 for each word of the text that is the reference's, `covered` of them; `missing` of the
+    reference's needed words are not in the text."""
 
     reference: Reference
-    covered: frozenset[int]
+    mask: bytes
+    covered: int
     missing: int
 
     @property
@@ -51,10 +54,28 @@ class Match:
         return 1 - self.missing / max(1, self.reference.needed)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """The windows of a text that are still to be explained: (position of the first word, hash); `words` counts the whole text."""
+
+    live: list[tuple[int, int]]
+    hashes: frozenset[int]
+    words: int
+
+
 def windows(words: tuple[str, ...] | list[str]) -> list[int]:
     """The hash of every `WINDOW` consecutive words."""
     crc = zlib.crc32
     return [crc(" ".join(words[i : i + WINDOW]).encode()) for i in range(len(words) - WINDOW + 1)]
+
+
+def live(hashes: list[int], words: int, taken: bytes | bytearray | None = None) -> Windows:
+    """The windows of a text whose first and last word are not `taken`."""
+    if taken is None:
+        kept = list(enumerate(hashes))
+    else:
+        kept = [(i, h) for i, h in enumerate(hashes) if not taken[i] and not taken[i + WINDOW - 1]]
+    return Windows(live=kept, hashes=frozenset(h for _, h in kept), words=words)
 
 
 class References:
@@ -69,43 +90,45 @@ class References:
         self._hashes = _array("I", body[: 4 * counts[0]])
         self._keys = _array("I", body[4 * counts[0] : 4 * (counts[0] + counts[1])])
         self._owners = _array("H", body[4 * (counts[0] + counts[1]) :])
+        self._sets: dict[int, frozenset[int]] = {}
 
-    def of(self, reference: Reference) -> array[int]:
-        """All windows of a reference, in order."""
+    def nearest(self, text: Windows, most: int = 5) -> list[Reference]:
+        """The references that share most of their windows with the text, best first."""
+        counts: Counter[int] = Counter()
+        for h in text.hashes:
+            if h % SAMPLE == 0:
+                at = bisect_left(self._keys, h)
+                if at < len(self._keys) and self._keys[at] == h:
+                    counts.update(self._owners[at : bisect_right(self._keys, h, at)])
+        near = sorted(counts, key=lambda n: (-counts[n] * (counts[n] / (self.all[n].needed / SAMPLE + 2)), n))
+        shared = {n: len(self._set(self.all[n]) & text.hashes) for n in near[: 4 * most] if counts[n] * SAMPLE >= 0.4 * (self.all[n].needed - 24)}
+        best = sorted(shared, key=lambda n: (2 * abs(shared[n] - self.all[n].needed) - shared[n], n))
+        return [self.all[n] for n in best[:most]]
+
+    def compare(self, reference: Reference, text: Windows) -> Match:
+        """How a text and a reference cover each other."""
+        known = self._set(reference)
+        mask, one = bytearray(text.words), b"\1" * WINDOW
+        for i, h in text.live:
+            if h in known:
+                mask[i : i + WINDOW] = one
+        got = bytearray(reference.words)
+        there = text.hashes
+        for i, h in enumerate(self._windows(reference)):
+            if h in there:
+                got[i : i + WINDOW] = one
+        return Match(reference=reference, mask=bytes(mask), covered=mask.count(1), missing=got[: reference.needed].count(0))
+
+    def _windows(self, reference: Reference) -> array[int]:
         return self._hashes[reference.start : reference.start + reference.words - WINDOW + 1]
 
-    def candidates(self, hashes: list[int], most: int = 12) -> list[Reference]:
-        """The references that share most with these windows, weighed by how much of the reference that is."""
-        counts: Counter[int] = Counter()
-        for h in set(hashes):
-            if h % SAMPLE:
-                continue
-            at = bisect_left(self._keys, h)
-            while at < len(self._keys) and self._keys[at] == h:
-                counts[self._owners[at]] += 1
-                at += 1
-        near = sorted(counts, key=lambda n: (-counts[n] * (counts[n] / (self.all[n].needed / SAMPLE + 2)), self.all[n].id))
-        return [self.all[n] for n in near[:most] if counts[n] * SAMPLE >= 0.4 * (self.all[n].needed - 24)]
-
-    def compare(self, reference: Reference, hashes: list[int], allowed: frozenset[int] | None = None) -> Match:
-        """How a text (its windows; of these only the positions in `allowed`) and a reference cover each other."""
-        own = self.of(reference)
-        known = set(own)
-        covered: set[int] = set()
-        for i, h in enumerate(hashes):
-            if h in known and (allowed is None or i in allowed and i + WINDOW - 1 in allowed):
-                covered.update(range(i, i + WINDOW))
-        there = set(hashes) if allowed is None else {hashes[i] for i in range(len(hashes)) if i in allowed and i + WINDOW - 1 in allowed}
-        got = bytearray(reference.words)
-        for i, h in enumerate(own):
-            if h in there:
-                got[i : i + WINDOW] = b"\1" * WINDOW
-        return Match(reference=reference, covered=frozenset(covered), missing=got[: reference.needed].count(0))
+    def _set(self, reference: Reference) -> frozenset[int]:
+        if reference.start not in self._sets:
+            self._sets[reference.start] = frozenset(self._windows(reference))
+        return self._sets[reference.start]
 
 
 def _array(code: str, data: memoryview) -> array[int]:
-    import sys
-
     out: array[int] = array(code)
     out.frombytes(data)
     if sys.byteorder == "big":  # the pack is little-endian

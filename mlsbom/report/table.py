@@ -14,9 +14,24 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-KINDS: Final = ((Kind.MODEL, "Models"), (Kind.DATASET, "Data sets"), (Kind.PACKAGE, "Packages"), (Kind.CONTAINER, "Containers"), (Kind.SERVICE, "Services"),
-                (Kind.AGENT_TOOL, "Agent tools"), (Kind.CODE, "Code"), (Kind.TOKENIZER, "Tokenizers"), (Kind.TEMPLATE, "Templates"))
-STYLES: Final = {Severity.CRITICAL: "bold white on red", Severity.HIGH: "bold red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan", Severity.INFO: "dim"}
+KINDS: Final = (
+    (Kind.MODEL, "Models"),
+    (Kind.DATASET, "Data sets"),
+    (Kind.PACKAGE, "Packages"),
+    (Kind.CONTAINER, "Containers"),
+    (Kind.SERVICE, "Services"),
+    (Kind.AGENT_TOOL, "Agent tools"),
+    (Kind.CODE, "Code"),
+    (Kind.TOKENIZER, "Tokenizers"),
+    (Kind.TEMPLATE, "Templates"),
+)
+STYLES: Final = {
+    Severity.CRITICAL: "bold white on red",
+    Severity.HIGH: "bold red",
+    Severity.MEDIUM: "yellow",
+    Severity.LOW: "cyan",
+    Severity.INFO: "dim",
+}
 CRITERIA: Final = ("auditable", "license-clean", "security-reviewed", "replaceable", "controllable")
 MOST: Final = {Kind.MODEL: 14, Kind.DATASET: 10, Kind.PACKAGE: 14, Kind.SERVICE: 10}
 MOST_FINDINGS: Final = 15
@@ -34,7 +49,16 @@ def render(assessment: Assessment, version: str) -> bytes:
     live = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     width = min(max(shutil.get_terminal_size((110, 40)).columns, 60), 160)
     out = io.StringIO()
-    console = Console(file=out, width=width, force_terminal=live, no_color=not live, color_system="truecolor" if live else None, highlight=False, markup=False, emoji=False)
+    console = Console(
+        file=out,
+        width=width,
+        force_terminal=live,
+        no_color=not live,
+        color_system="truecolor" if live else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
     draw(console, assessment)
     return out.getvalue().encode("utf-8", "replace")
 
@@ -84,7 +108,17 @@ def _head(a: Assessment) -> RenderableType:
     if main is not None:
         parameters = main.value("parameters")
         count = f"{number(parameters)} parameters" if isinstance(parameters, int) else None
-        words = [w for w in (_word(main, "task"), _word(main, "architecture"), count, _word(main, "dtype"), as_expression(main) or "no licence stated") if w]
+        words = [
+            w
+            for w in (
+                _word(main, "task"),
+                _word(main, "architecture"),
+                count,
+                _word(main, "dtype"),
+                as_expression(main) or "no licence stated",
+            )
+            if w
+        ]
         head.append("\n" + clean(" · ".join(words)))
     return head
 
@@ -100,7 +134,13 @@ def _made_of(a: Assessment) -> RenderableType | None:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=False)
     for heading, style in (("Made of", "bold"), ("Name", ""), ("Version", "cyan"), ("Licence", ""), ("How", "dim"), ("Where", "dim")):
-        table.add_column(heading, style=style, overflow="ellipsis", no_wrap=heading in ("Version", "Where"), max_width={"Name": 46, "Licence": 24, "Where": 34}.get(heading))
+        table.add_column(
+            heading,
+            style=style,
+            overflow="ellipsis",
+            no_wrap=heading in ("Version", "Where"),
+            max_width={"Name": 46, "Licence": 24, "Where": 34}.get(heading),
+        )
     how = _how(a)
     any_row = False
     for kind, title in KINDS:
@@ -111,8 +151,14 @@ def _made_of(a: Assessment) -> RenderableType | None:
             any_row = True
             best = c.evidence[0] if c.evidence else None
             version = c.version or next((s.specifier for s in c.specifiers if s.specifier), "")
-            table.add_row(f"{title} {len(rows)}" if n == 0 else "", clean(c.name, 60), clean(version, 18) if version else "–", clean(as_expression(c) or "–", 40),
-                          clean(how.get(c.ref, ""), 22), clean(where_text(best), 60) if best else "")
+            table.add_row(
+                f"{title} {len(rows)}" if n == 0 else "",
+                clean(c.name, 60),
+                clean(version, 18) if version else "–",
+                clean(as_expression(c) or "–", 40),
+                clean(how.get(c.ref, ""), 22),
+                clean(where_text(best), 60) if best else "",
+            )
         if len(rows) > most:
             table.add_row("", f"… and {len(rows) - most} more", "", "", "", "", style="dim")
     return table if any_row else None
@@ -124,9 +170,17 @@ def _how(a: Assessment) -> dict[str, str]:
         if r.kind == "contains":
             words.setdefault(r.target, "in the target")
         else:
-            text = {"derived-from": f"base ({r.relation})" if r.relation not in (None, "unknown") else "base", "trained-on": "trained on", "tested-on": "tested on",
-                    "depends-on": r.relation or "used", "calls": r.relation or "called", "variant-of": "variant", "runs-in": "runs in", "loads-code": "runs its code",
-                    "source-dataset": "source"}.get(r.kind, r.kind)
+            text = {
+                "derived-from": f"base ({r.relation})" if r.relation not in (None, "unknown") else "base",
+                "trained-on": "trained on",
+                "tested-on": "tested on",
+                "depends-on": r.relation or "used",
+                "calls": r.relation or "called",
+                "variant-of": "variant",
+                "runs-in": "runs in",
+                "loads-code": "runs its code",
+                "source-dataset": "source",
+            }.get(r.kind, r.kind)
             if words.get(r.target) in (None, "used", "in the target"):
                 words[r.target] = text
     return words
@@ -142,8 +196,12 @@ def _findings(a: Assessment) -> RenderableType:
     if not shown:
         return Text("Nothing was found that needs attention." + (f" {waived} waived." if waived else ""), style="green")
     counts = Counter(f.severity for f in shown)
-    title = ", ".join(f"{counts[s]} {s}" for s in sorted(counts, key=lambda s: -SEVERITY_ORDER[s])) + (f", {waived} waived" if waived else "")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, title=f"Findings: {title}", title_justify="left", title_style="bold")
+    title = ", ".join(f"{counts[s]} {s}" for s in sorted(counts, key=lambda s: -SEVERITY_ORDER[s])) + (
+        f", {waived} waived" if waived else ""
+    )
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, title=f"Findings: {title}", title_justify="left", title_style="bold"
+    )
     table.add_column("Severity", no_wrap=True)
     table.add_column("Rule", no_wrap=True)
     table.add_column("What and where", ratio=1)
@@ -162,7 +220,14 @@ def _grades(a: Assessment) -> Table | None:
 
     if not a.grades:
         return None
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, title="Grades (the lowest of the components)", title_justify="left", title_style="bold")
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        title="Grades (the lowest of the components)",
+        title_justify="left",
+        title_style="bold",
+    )
     table.add_column("Criterion")
     table.add_column("Level", justify="center")
     table.add_column("What the next level lacks", ratio=1, style="dim")
@@ -183,7 +248,10 @@ def _unread(a: Assessment) -> RenderableType | None:
     opaque = len(a.coverage) - len(rows)
     if not a.coverage:
         return Text("Every file was read in full.", style="green")
-    text = Text(f"Not read: {len(rows)} places" + (f", and {opaque} that cannot be looked into by nature" if opaque else ""), style="bold" if rows else "dim")
+    text = Text(
+        f"Not read: {len(rows)} places" + (f", and {opaque} that cannot be looked into by nature" if opaque else ""),
+        style="bold" if rows else "dim",
+    )
     for place, status, reason in rows[:MOST_UNREAD]:
         text.append(f"\n  {clean(str(place), 70)}", style="yellow").append(f"  {status}: {clean(reason, 120)}", style="not bold dim")
     if len(rows) > MOST_UNREAD:
@@ -202,13 +270,20 @@ def _verdict(a: Assessment) -> RenderableType:
         text = Text(" PASSED ", style="bold black on green")
     failing = [r for r in a.gate.reasons if not r.startswith("not read:")]
     text.append("  " + clean("; ".join(failing), 300), style="not bold")
-    text.append(f"\nmlsbom {a.survey.tool.version}, data packs of {a.survey.tool.signatures_date or 'no date'}" + (f", profile {a.profile}" if a.profile else ""), style="dim")
+    text.append(
+        f"\nmlsbom {a.survey.tool.version}, data packs of {a.survey.tool.signatures_date or 'no date'}"
+        + (f", profile {a.profile}" if a.profile else ""),
+        style="dim",
+    )
     return text
 
 
 def summary(a: Assessment) -> str:
     """One line: what was found, and the gate."""
     counts = Counter(f.severity for f in a.findings if f.waived_by is None)
-    found = ", ".join(f"{counts[s]} {s}" for s in (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW) if counts[s]) or "no findings"
+    found = (
+        ", ".join(f"{counts[s]} {s}" for s in (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW) if counts[s])
+        or "no findings"
+    )
     state = "failed" if not a.gate.passed else "incomplete" if a.gate.incomplete else "passed"
     return f"mlsbom: {clean(a.survey.target.name)}: {len(a.graph.components)} components, {found}, gate {state}"

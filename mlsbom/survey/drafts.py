@@ -9,14 +9,25 @@ from typing import Any
 from mlsbom.model import Component, Kind, License, Observed, Relationship, Scope, Source, Specifier, Value
 from mlsbom.survey.identity import ref
 
-SCOPE_ORDER = {s: n for n, s in enumerate((Scope.RUNTIME, Scope.IMAGE, Scope.OPTIONAL, Scope.BUILD, Scope.DEV, Scope.SCRIPT, Scope.UNDECLARED))}
+SCOPE_ORDER = {
+    s: n for n, s in enumerate((Scope.RUNTIME, Scope.IMAGE, Scope.OPTIONAL, Scope.BUILD, Scope.DEV, Scope.SCRIPT, Scope.UNDECLARED))
+}
 FREE_TEXT = 2000
 
 
 def source_of(o: Observed) -> Source:
     """The evidence of an observed fact, with its place."""
     e = o.fact.evidence
-    return Source(path=o.place.path, member=o.place.member, line=e.line, offset=e.offset, key=e.key, technique=e.technique, confidence=e.confidence, note=e.note)
+    return Source(
+        path=o.place.path,
+        member=o.place.member,
+        line=e.line,
+        offset=e.offset,
+        key=e.key,
+        technique=e.technique,
+        confidence=e.confidence,
+        note=e.note,
+    )
 
 
 def order(source: Source) -> tuple[Any, ...]:
@@ -70,12 +81,25 @@ class Draft:
         """The component."""
         values = sorted(self.values, key=lambda v: (v.field, order(v.source)))
         return Component(
-            ref=self.ref, kind=self.kind, name=self.name, version=self.version, purl=self.purl, supplier=self.supplier,
-            description=self.description, scope=self.scope, primary=self.primary, local=self.local, unit=self.unit,
+            ref=self.ref,
+            kind=self.kind,
+            name=self.name,
+            version=self.version,
+            purl=self.purl,
+            supplier=self.supplier,
+            description=self.description,
+            scope=self.scope,
+            primary=self.primary,
+            local=self.local,
+            unit=self.unit,
             licenses=tuple(sorted(self.licenses, key=lambda x: (x.role, order(x.source), x.written))),
             specifiers=tuple(self.specifiers[k] for k in sorted(self.specifiers)),
             evidence=tuple(sorted(self.evidence.values(), key=order)),
-            values=tuple(values), hashes=tuple(sorted(self.hashes)), files=tuple(sorted(set(self.files))), ecosystem=self.ecosystem, hub=self.hub,
+            values=tuple(values),
+            hashes=tuple(sorted(self.hashes)),
+            files=tuple(sorted(set(self.files))),
+            ecosystem=self.ecosystem,
+            hub=self.hub,
         )
 
 

@@ -33,9 +33,11 @@ from mlsbom.survey.identity import COMMIT, generic_purl, hub_purl
 from mlsbom.survey.ledger import ledger
 from mlsbom.survey.packages import fold_packages
 from mlsbom.survey.references import fold_references
-from mlsbom.survey.units import Unit, Units, is_weights, projects
+from mlsbom.survey.units import Unit, Units, projects
 
-GENERIC_STEMS = re.compile(r"(pytorch_|tf_|flax_)?(model|weights?|checkpoint|adapter_model|consolidated|network|net|encoder_model|decoder_model)([-_.].*)?$", re.I)
+GENERIC_STEMS = re.compile(
+    r"(pytorch_|tf_|flax_)?(model|weights?|checkpoint|adapter_model|consolidated|network|net|encoder_model|decoder_model)([-_.].*)?$", re.I
+)
 _SHARD = re.compile(r"-\d{5}-of-\d{5}")
 
 
@@ -81,8 +83,11 @@ class _Fold:
             self.models[unit.folder] = self._model(unit)
 
     def _stated(self, unit: Unit, field: str, *abouts: str) -> list[tuple[Any, Source]]:
-        found = [(o.fact.value, source_of(o)) for o in unit.facts
-                 if isinstance(o.fact, Statement) and o.fact.field == field and o.fact.about in abouts and not o.place.member]
+        found = [
+            (o.fact.value, source_of(o))
+            for o in unit.facts
+            if isinstance(o.fact, Statement) and o.fact.field == field and o.fact.about in abouts and not o.place.member
+        ]
         return sorted(found, key=lambda x: (order(x[1]), str(x[0])))
 
     def _dataset(self, unit: Unit) -> Draft:
@@ -144,10 +149,17 @@ class _Fold:
     def _split(self, unit: Unit) -> tuple[list[str], list[str]]:
         """The unit's main weights, and the files that are models of their own: those that state a name or a base of theirs and are not
         the unit's own (in its folder, under a generic name or as shards)."""
-        own_words = {o.place.path for o in unit.facts if not o.place.member and (
-            (isinstance(o.fact, Statement) and o.fact.field == "name" and o.fact.about == "file")
-            or (isinstance(o.fact, Reference) and o.fact.role == Role.BASE and o.fact.about == "file"))}
-        main, others = [], []
+        own_words = {
+            o.place.path
+            for o in unit.facts
+            if not o.place.member
+            and (
+                (isinstance(o.fact, Statement) and o.fact.field == "name" and o.fact.about == "file")
+                or (isinstance(o.fact, Reference) and o.fact.role == Role.BASE and o.fact.about == "file")
+            )
+        }
+        main: list[str] = []
+        others: list[str] = []
         for path in unit.weights:
             folder, _, name = path.rpartition("/")
             stem = _SHARD.sub("", name).rsplit(".", 1)[0]
@@ -197,7 +209,12 @@ class _Fold:
     def _projects(self) -> None:
         for path, fact in projects(self.observed).items():
             for key, draft in self.shop.drafts.items():
-                if key[0] == Kind.PACKAGE and draft.name == fact.name and draft.ecosystem == fact.ecosystem and draft.version in (fact.resolved, None):
+                if (
+                    key[0] == Kind.PACKAGE
+                    and draft.name == fact.name
+                    and draft.ecosystem == fact.ecosystem
+                    and draft.version in (fact.resolved, None)
+                ):
                     self.projects[path] = draft
                     if draft.unit is None:
                         draft.unit = path.rpartition("/")[0]
@@ -214,9 +231,8 @@ class _Fold:
             return self.projects.get(o.place.path) or self.models.get(unit.folder) or self.root
         if about == "dataset":
             return self.datasets.get(unit.folder) or self.root
-        if about == "file" or is_weights(self.artifacts[o.place.path].formats if o.place.path in self.artifacts else ()):
-            if o.place.path in self.variants:
-                return self.variants[o.place.path]
+        if o.place.path in self.variants:
+            return self.variants[o.place.path]
         return self.models.get(unit.folder) or self.datasets.get(unit.folder) or self.root
 
     def _facts(self) -> None:
@@ -229,7 +245,14 @@ class _Fold:
             elif isinstance(fact, TensorTable) and not o.place.member:
                 draft = self.owner(o)
                 source = source_of(o)
-                draft.values.append(Value(field="parameters_in_file", value={"path": o.place.path, "parameters": fact.parameters, "tensors": fact.count}, source=source, by="observed"))
+                draft.values.append(
+                    Value(
+                        field="parameters_in_file",
+                        value={"path": o.place.path, "parameters": fact.parameters, "tensors": fact.count},
+                        source=source,
+                        by="observed",
+                    )
+                )
         for draft in self.shop.drafts.values():
             self._parameters(draft)
 
@@ -252,7 +275,9 @@ class _Fold:
             draft = self._tokenizer(o, draft)
         elif fact.field == "template" and isinstance(fact.value, dict):
             self._template(o, fact.value, draft)
-        value = Value(field=fact.field, value=fact.value, source=source, by="stated" if source.technique != Technique.BINARY else "observed")
+        value = Value(
+            field=fact.field, value=fact.value, source=source, by="stated" if source.technique != Technique.BINARY else "observed"
+        )
         draft.values.append(value)
         if fact.field == "commit" and isinstance(fact.value, str) and COMMIT.fullmatch(fact.value) and self.root.version is None:
             self.root.version = fact.value
@@ -280,8 +305,18 @@ class _Fold:
 
     def _license(self, o: Observed, fact: LicenseClaim) -> None:
         draft = self.owner(o)
-        draft.licenses.append(License(written=fact.value, role=fact.role, source=source_of(o), name=fact.name, url=fact.url, part=fact.part,
-                                      origin=fact.origin, text_sha256=fact.text_sha256))
+        draft.licenses.append(
+            License(
+                written=fact.value,
+                role=fact.role,
+                source=source_of(o),
+                name=fact.name,
+                url=fact.url,
+                part=fact.part,
+                origin=fact.origin,
+                text_sha256=fact.text_sha256,
+            )
+        )
 
     # --- what is left --------------------------------------------------------------------------------------------------------------
 
@@ -324,15 +359,21 @@ class _Fold:
         for key in sorted(self.shop.drafts):
             draft = self.shop.drafts[key]
             if draft.ref not in seen:
-                self.shop.join(self.root, "depends-on" if not draft.local else "contains", draft, sorted(draft.evidence.values(), key=order)[:1])
+                self.shop.join(
+                    self.root, "depends-on" if not draft.local else "contains", draft, sorted(draft.evidence.values(), key=order)[:1]
+                )
                 visit(draft.ref)
 
     def _freeze(self) -> Graph:
-        components = sorted((d.freeze() for d in self.shop.drafts.values()), key=lambda c: (not c.primary, c.kind, c.name, c.version or "", c.ref))
+        components = sorted(
+            (d.freeze() for d in self.shop.drafts.values()), key=lambda c: (not c.primary, c.kind, c.name, c.version or "", c.ref)
+        )
         root = self.root.freeze()
         relationships = self.shop.relationships()
-        owners = {path: (self.variants.get(path) or self.models.get(unit.folder) or self.datasets.get(unit.folder) or self.root).ref
-                  for path, unit in ((a.path, self.units.owner(a.path)) for a in self.survey.artifacts)}
+        owners = {
+            path: (self.variants.get(path) or self.models.get(unit.folder) or self.datasets.get(unit.folder) or self.root).ref
+            for path, unit in ((a.path, self.units.owner(a.path)) for a in self.survey.artifacts)
+        }
         pointers = {o.place.path for o in self.observed if isinstance(o.fact, Pointer)}
         unknowns = ledger(root, tuple(components), self.observed, owners, pointers)
         return Graph(root=root, components=tuple(components), relationships=relationships, unknowns=unknowns, owners=owners)

@@ -8,9 +8,34 @@ from mlsbom.model import Component, Kind, Observed, Statement, Unknown
 
 # What each kind is asked for. The names are those of fields.FIELDS, or of a component's own attributes.
 ASKED: Final[dict[Kind, tuple[str, ...]]] = {
-    Kind.APPLICATION: ("supplier", "released", "data_usage", "security_controls", "compliance", "security_policy", "vulnerabilities",
-                       "security_metrics", "hardware", "input_output", "intended_use", "data_flow"),
-    Kind.MODEL: ("version", "supplier", "license", "description", "released", "task", "training", "input_output", "hash", "metrics", "intended_use", "limitation"),
+    Kind.APPLICATION: (
+        "supplier",
+        "released",
+        "data_usage",
+        "security_controls",
+        "compliance",
+        "security_policy",
+        "vulnerabilities",
+        "security_metrics",
+        "hardware",
+        "input_output",
+        "intended_use",
+        "data_flow",
+    ),
+    Kind.MODEL: (
+        "version",
+        "supplier",
+        "license",
+        "description",
+        "released",
+        "task",
+        "training",
+        "input_output",
+        "hash",
+        "metrics",
+        "intended_use",
+        "limitation",
+    ),
     Kind.DATASET: ("version", "supplier", "license", "description", "hash", "content", "statistics", "sensitivity", "provenance"),
     Kind.PACKAGE: ("version", "license", "supplier"),
     Kind.CONTAINER: ("digest",),
@@ -19,18 +44,31 @@ ASKED: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.AGENT_TOOL: ("version",),
 }
 GIVEN: Final[dict[str, tuple[str, ...]]] = {
-    "released": ("released", "created"), "training": ("training", "training_data", "approach"), "input_output": ("input", "output", "io_text"),
-    "metrics": ("metric",), "statistics": ("rows", "size_category", "split", "bytes"), "sensitivity": ("personal_data",),
-    "content": ("data_file",), "provenance": ("collection", "governance", "annotations", "supplier"), "security_controls": ("security_control",),
-    "compliance": ("compliance",), "security_policy": ("security_policy", "security_contact"), "task": ("task", "architecture", "architecture_family"),
-    "data_usage": ("personal_data_use",), "vulnerabilities": (), "security_metrics": ("security_metric",), "data_flow": ("flow",),
+    "released": ("released", "created"),
+    "training": ("training", "training_data", "approach"),
+    "input_output": ("input", "output", "io_text"),
+    "metrics": ("metric",),
+    "statistics": ("rows", "size_category", "split", "bytes"),
+    "sensitivity": ("personal_data",),
+    "content": ("data_file",),
+    "provenance": ("collection", "governance", "annotations", "supplier"),
+    "security_controls": ("security_control",),
+    "compliance": ("compliance",),
+    "security_policy": ("security_policy", "security_contact"),
+    "task": ("task", "architecture", "architecture_family"),
+    "data_usage": ("personal_data_use",),
+    "vulnerabilities": (),
+    "security_metrics": ("security_metric",),
+    "data_flow": ("flow",),
 }
 NEVER_HERE: Final[dict[str, str]] = {
     "vulnerabilities": "an SBOM holds no vulnerability data; findings and VEX refer to it",
 }
 
 
-def ledger(root: Component, components: tuple[Component, ...], observed: tuple[Observed, ...], owners: dict[str, str], pointers: set[str]) -> tuple[Unknown, ...]:
+def ledger(
+    root: Component, components: tuple[Component, ...], observed: tuple[Observed, ...], owners: dict[str, str], pointers: set[str]
+) -> tuple[Unknown, ...]:
     """All unknowns, sorted. `owners`: path to the ref that owns it."""
     lines: list[Unknown] = []
     everything = (root, *components)
@@ -38,13 +76,17 @@ def ledger(root: Component, components: tuple[Component, ...], observed: tuple[O
     hardware = any(c.value("hardware") for c in everything)
     for c in everything:
         for name in ASKED.get(c.kind, ()):
-            if name == "data_flow" and flows or name == "hardware" and hardware:
+            if (name == "data_flow" and flows) or (name == "hardware" and hardware):
                 continue
             missing = _missing(c, name)
             if missing:
                 lines.append(Unknown(ref=c.ref, field=name, reason=missing[0], detail=missing[1], looked_in=_looked(c)))
         if c.kind in (Kind.MODEL, Kind.DATASET) and c.hub == "huggingface" and not c.version:
-            lines.append(Unknown(ref=c.ref, field="revision", reason="not-pinned", detail="no mention of it names a 40-hex commit", looked_in=_looked(c)))
+            lines.append(
+                Unknown(
+                    ref=c.ref, field="revision", reason="not-pinned", detail="no mention of it names a 40-hex commit", looked_in=_looked(c)
+                )
+            )
         for name in ("name", "version", "supplier"):
             values = {str(v.value) for v in c.all(name)}
             if len(values) > 1:
@@ -52,11 +94,25 @@ def ledger(root: Component, components: tuple[Component, ...], observed: tuple[O
     for o in observed:
         if isinstance(o.fact, Statement) and o.fact.field == "hint_name":
             where = f"{o.place}#{o.fact.evidence.key or ''}".rstrip("#")
-            lines.append(Unknown(ref=owners.get(o.place.path, root.ref), field="derived-from", reason="not-stated",
-                                 detail=f"a trace names {o.fact.value}; that is no statement of a base", looked_in=(where,)))
+            lines.append(
+                Unknown(
+                    ref=owners.get(o.place.path, root.ref),
+                    field="derived-from",
+                    reason="not-stated",
+                    detail=f"a trace names {o.fact.value}; that is no statement of a base",
+                    looked_in=(where,),
+                )
+            )
     for path in sorted(pointers):
-        lines.append(Unknown(ref=owners.get(path, root.ref), field="content", reason="not-fetched",
-                             detail=f"{path} is a pointer: its digest and size are declared, its bytes are not here", looked_in=(path,)))
+        lines.append(
+            Unknown(
+                ref=owners.get(path, root.ref),
+                field="content",
+                reason="not-fetched",
+                detail=f"{path} is a pointer: its digest and size are declared, its bytes are not here",
+                looked_in=(path,),
+            )
+        )
     unique = {(u.ref, u.field, u.reason, u.detail): u for u in lines}
     return tuple(unique[k] for k in sorted(unique))
 

@@ -42,7 +42,7 @@ def fold_packages(observed: tuple[Observed, ...], shop: Workshop, root: Draft) -
 def _drafts(key: tuple[str, str], mentions: list[Observed], shop: Workshop) -> list[Draft]:
     ecosystem, name = key
     facts = [o.fact for o in mentions if isinstance(o.fact, Dependency)]
-    versions: list[str | None] = sorted({f.resolved for f in facts if f.resolved}) or [None]
+    versions: list[str | None] = [*sorted({f.resolved for f in facts if f.resolved})] or [None]
     drafts = []
     for version in versions:
         vcs = next((f.ref for f in facts if f.source == "vcs" and f.ref), None)
@@ -61,7 +61,8 @@ def _drafts(key: tuple[str, str], mentions: list[Observed], shop: Workshop) -> l
                 draft.narrow(fact.scope)
             written = fact.specifier or (fact.ref or "" if fact.source in ("vcs", "url", "path", "editable") else "")
             draft.specifiers[(o.place.path, source.line or 0, o.place.member, written, fact.resolved or "", fact.scope)] = Specifier(
-                specifier=written, path=str(o.place), line=source.line, resolved=fact.resolved, scope=fact.scope)
+                specifier=written, path=str(o.place), line=source.line, resolved=fact.resolved, scope=fact.scope
+            )
             for h in fact.hashes:
                 algorithm, _, value = h.partition(":")
                 if value and fact.source in ("url", "path"):  # a lock names hashes of many files; only a direct file has one of its own

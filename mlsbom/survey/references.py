@@ -11,9 +11,20 @@ from mlsbom.survey.identity import COMMIT, canonical, container_purl, generic_pu
 Owner = Callable[[Observed], Draft]
 
 EDGE = {
-    Role.BASE: "derived-from", Role.USED: "depends-on", Role.HOSTED: "calls", Role.TRAIN: "trained-on", Role.TEST: "tested-on",
-    Role.SOURCE: "source-dataset", Role.REMOTE_CODE: "loads-code", Role.CALLS: "calls", Role.TELEMETRY: "calls", Role.INDEX: "depends-on",
-    Role.RUNS_IN: "runs-in", Role.RUNS_ON: "runs-in", Role.TOOL: "calls", Role.ACTION: "depends-on",
+    Role.BASE: "derived-from",
+    Role.USED: "depends-on",
+    Role.HOSTED: "calls",
+    Role.TRAIN: "trained-on",
+    Role.TEST: "tested-on",
+    Role.SOURCE: "source-dataset",
+    Role.REMOTE_CODE: "loads-code",
+    Role.CALLS: "calls",
+    Role.TELEMETRY: "calls",
+    Role.INDEX: "depends-on",
+    Role.RUNS_IN: "runs-in",
+    Role.RUNS_ON: "runs-in",
+    Role.TOOL: "calls",
+    Role.ACTION: "depends-on",
 }
 
 
@@ -60,7 +71,11 @@ def _target(fact: Reference, shop: Workshop) -> Draft | None:
         where = container_purl(fact.name, fact.version)
         return shop.draft(Kind.CONTAINER, fact.name, where, version=fact.version, purl=where)
     if fact.kind == Kind.CODE:
-        where = hub_purl(Kind.CODE, fact.name, fact.version) if fact.hub in (None, "huggingface") and fact.name.count("/") == 1 else generic_purl(fact.name, fact.version, None)
+        where = (
+            hub_purl(Kind.CODE, fact.name, fact.version)
+            if fact.hub in (None, "huggingface") and fact.name.count("/") == 1
+            else generic_purl(fact.name, fact.version, None)
+        )
         return shop.draft(Kind.CODE, fact.name, where, purl=where, version=_commit(fact.version), hub=fact.hub)
     if fact.kind == Kind.AGENT_TOOL:
         package = dict(fact.attrs).get("ecosystem")

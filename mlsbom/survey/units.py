@@ -75,7 +75,15 @@ class Units:
             if not self._inside(folder, pipelines) or card:
                 (upstream or self._at(folder)).model = True
         elif isinstance(fact, Statement) and fact.about == "owner" and fact.field in MODEL_FIELDS:
-            if folder == "" or card or (folder in weight_folders and fact.field in ("architecture", "architecture_family") and not self._inside(folder, pipelines)):
+            if (
+                folder == ""
+                or card
+                or (
+                    folder in weight_folders
+                    and fact.field in ("architecture", "architecture_family")
+                    and not self._inside(folder, pipelines)
+                )
+            ):
                 (upstream or self._at(folder)).model = True
         elif isinstance(fact, LicenseClaim) and card and fact.origin == "card" and fact.about == "owner":
             (upstream or self._at(folder)).model = True
@@ -126,7 +134,9 @@ def is_data(path: str, formats: tuple[str, ...]) -> bool:
     """Whether an artifact of a data set is data (not its card, code or configuration)."""
     if any(f in ("parquet", "arrow", "tfrecord", "csv", "jsonl", "npy", "npz", "image", "audio", "video") for f in formats):
         return True
-    return path.lower().endswith((".jsonl", ".csv", ".tsv", ".parquet", ".arrow", ".tar", ".txt", ".json", ".zip", ".gz", ".zst")) and not _CARD.search(path)
+    return path.lower().endswith(
+        (".jsonl", ".csv", ".tsv", ".parquet", ".arrow", ".tar", ".txt", ".json", ".zip", ".gz", ".zst")
+    ) and not _CARD.search(path)
 
 
 def projects(observed: tuple[Observed, ...]) -> dict[str, Dependency]:

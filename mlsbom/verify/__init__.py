@@ -9,7 +9,16 @@ cache, and tells malformed from missing by no type. It is the oracle of the test
 
 from __future__ import annotations
 
+from typing import Any
+
 from mlsbom.verify.engine import verify
 from mlsbom.verify.verdict import EXIT, Verdict
 
-__all__ = ["EXIT", "Verdict", "verify"]
+__all__ = ["EXIT", "Verdict", "sign", "verify"]
+
+
+def sign(target: str, **options: Any) -> dict[str, Any]:
+    """Sign a folder, an SBOM or a file: see `mlsbom.verify.signing.sign`."""
+    from mlsbom.verify import signing
+
+    return signing.sign(target, **options)

@@ -114,14 +114,26 @@ def _entry(value: Any) -> Entry:
         part = fields.object("inclusionProof")
         checkpoint = part.object("checkpoint").text("envelope", "") if part.has("checkpoint") else ""
         hashes = tuple(unbase64(h, "hash of the inclusion proof") for h in part.list("hashes", 64))
-        proof = Proof(index=part.integer("logIndex", 0), size=part.integer("treeSize"), root=part.bytes("rootHash"), hashes=hashes, checkpoint=checkpoint)
+        proof = Proof(
+            index=part.integer("logIndex", 0),
+            size=part.integer("treeSize"),
+            root=part.bytes("rootHash"),
+            hashes=hashes,
+            checkpoint=checkpoint,
+        )
     promise = None
     if fields.has("inclusionPromise"):
         raw = fields.object("inclusionPromise").text("signedEntryTimestamp", "")
         promise = unbase64(raw, "signedEntryTimestamp") or None
     return Entry(
-        kind=kind.text("kind"), version=kind.text("version"), log_id=fields.object("logId").bytes("keyId"), index=fields.integer("logIndex", 0),
-        time=fields.integer("integratedTime", 0) or None, promise=promise, proof=proof, body=fields.bytes("canonicalizedBody"),
+        kind=kind.text("kind"),
+        version=kind.text("version"),
+        log_id=fields.object("logId").bytes("keyId"),
+        index=fields.integer("logIndex", 0),
+        time=fields.integer("integratedTime", 0) or None,
+        promise=promise,
+        proof=proof,
+        body=fields.bytes("canonicalizedBody"),
     )
 
 
@@ -187,7 +199,11 @@ def _pep740(document: dict[str, Any], publisher: Any = None) -> Bundle:
     material = Fields(document.get("verification_material"), "verification_material")
     envelope = Fields(document.get("envelope"), "envelope")
     return Bundle(
-        form="pep740", version="0.3", method="sigstore", publisher=publisher, chain=(material.bytes("certificate"),),
+        form="pep740",
+        version="0.3",
+        method="sigstore",
+        publisher=publisher,
+        chain=(material.bytes("certificate"),),
         entry=_one_entry(material.list("transparency_entries")),
         envelope=Envelope(payload_type=IN_TOTO, payload=envelope.bytes("statement"), signature=envelope.bytes("signature")),
     )

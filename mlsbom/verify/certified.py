@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 _FULCIO: Final = "1.3.6.1.4.1.57264.1."
-_CLAIMS: Final = {"9": "builder", "11": "runner", "12": "source", "13": "commit", "14": "ref", "18": "build_config", "20": "trigger", "21": "run"}
+_CLAIMS: Final = {
+    "9": "builder",
+    "11": "runner",
+    "12": "source",
+    "13": "commit",
+    "14": "ref",
+    "18": "build_config",
+    "20": "trigger",
+    "21": "run",
+}
 """Extensions of Fulcio that are told, by their last number; the values are DER UTF8Strings."""
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _STAMP_HASHES: Final = {keys.HASH_OIDS[name]: name for name in ("sha256", "sha384", "sha512")}
@@ -65,17 +74,20 @@ def _timestamp(token: bytes, signature: bytes, authorities: list[Authority], rep
     problems = []
     for authority in ours:
         builder = rfc3161_client.VerifierBuilder(
-            tsa_certificate=authority.chain[0], intermediates=list(authority.chain[1:-1]), roots=[authority.chain[-1]])
+            tsa_certificate=authority.chain[0], intermediates=list(authority.chain[1:-1]), roots=[authority.chain[-1]]
+        )
         try:
             builder.build().verify_message(response, signature)
-        except (rfc3161_client.VerificationError, ValueError, TypeError) as e:
-            problems.append(str(e)[:120])
+        except (rfc3161_client.VerificationError, ValueError, TypeError):
+            problems.append("a timestamp is not signed by its authority, or at a time when its certificates were not valid")
             continue
         if not authority.window.holds(time):
-            problems.append("made outside the time for which its authority is trusted")
+            problems.append("a timestamp was made outside the time for which its authority is trusted")
             continue
         where = f"timestamp authority {paths.name_of(authority.chain[0])}"
-        report.used += [(oid, where) for oid in keys.algorithms(paths.public_key(authority.chain[0]))] + [(imprint.hash_algorithm.dotted_string, where)]
+        report.used += [(oid, where) for oid in keys.algorithms(paths.public_key(authority.chain[0]))] + [
+            (imprint.hash_algorithm.dotted_string, where)
+        ]
         return time
     if problems:
         raise Refused("bad-timestamp", problems[0])
@@ -138,7 +150,7 @@ def _signed(sct: Any, path: paths.Path, time: datetime) -> bytes:
     tbs = path.certificates[0].tbs_precertificate_bytes
     issuer = hashlib.sha256(keys.spki(paths.public_key(path.certificates[1]))).digest() if len(path.certificates) > 1 else bytes(32)
     milliseconds = (time - datetime(1970, 1, 1, tzinfo=UTC)) // _MILLISECOND
-    entry = issuer + len(tbs).to_bytes(3) + tbs
+    entry: bytes = issuer + len(tbs).to_bytes(3) + tbs
     return struct.pack("!BBQH", 0, 0, milliseconds, 1) + entry + struct.pack("!H", len(sct.extension_bytes)) + sct.extension_bytes
 
 
@@ -159,5 +171,6 @@ def _claims(leaf: Certificate) -> dict[str, bytes]:
 
     return {
         e.oid.dotted_string.removeprefix(_FULCIO): e.value.value
-        for e in leaf.extensions if e.oid.dotted_string.startswith(_FULCIO) and isinstance(e.value, x509.UnrecognizedExtension)
+        for e in leaf.extensions
+        if e.oid.dotted_string.startswith(_FULCIO) and isinstance(e.value, x509.UnrecognizedExtension)
     }

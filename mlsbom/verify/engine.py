@@ -50,7 +50,7 @@ def verify(
 
     packs = packs or AllPacks()
     anchors = trust.default(trust.load(tuple(Path(p) for p in trusted)), packs)
-    time, source = _time(at)
+    time, source = asked_time(at)
     asked = Asked(at=time, at_source=source, identity=identity, issuer=issuer, allow_uncovered=allow_uncovered)
     gate = algorithms.load(profile, packs)
     label = shown(os.fsencode(target))
@@ -75,7 +75,9 @@ def verify(
     return _file(path, label, signature, anchors, asked, gate)
 
 
-def _folder(path: str, label: str, signature: str | os.PathLike[str] | None, anchors: trust.Anchors, asked: Asked, gate: algorithms.Profile) -> dict[str, Any]:
+def _folder(
+    path: str, label: str, signature: str | os.PathLike[str] | None, anchors: trust.Anchors, asked: Asked, gate: algorithms.Profile
+) -> dict[str, Any]:
     trees: dict[bool, DiskTree] = {}
 
     def tree(follow: bool) -> DiskTree:
@@ -105,7 +107,9 @@ def _folder(path: str, label: str, signature: str | os.PathLike[str] | None, anc
     return _finish(report, label)
 
 
-def _file(path: str, label: str, signature: str | os.PathLike[str] | None, anchors: trust.Anchors, asked: Asked, gate: algorithms.Profile) -> dict[str, Any]:
+def _file(
+    path: str, label: str, signature: str | os.PathLike[str] | None, anchors: trust.Anchors, asked: Asked, gate: algorithms.Profile
+) -> dict[str, Any]:
     try:
         thing = DiskFile(path, shown(os.fsencode(os.path.basename(path))))
     except OSError as e:
@@ -206,8 +210,8 @@ def _digest(text: str) -> dict[str, str]:
     return {algorithm: value.lower()}
 
 
-def _time(at: str | None) -> tuple[datetime, str]:
-    """The time to judge certificates at, and where it is from."""
+def asked_time(at: str | None) -> tuple[datetime, str]:
+    """The time to judge certificates at, and where it is from: asked, SOURCE_DATE_EPOCH or clock. A time without zone is UTC."""
     if at is not None:
         try:
             time = datetime.fromisoformat(at)

@@ -84,7 +84,9 @@ def _signer(signed: dict[str, Any], algorithm: str, value: bytes, message: bytes
     if embedded is not None and not check(embedded, algorithm, value, message, report):
         raise Refused("bad-signature", "not made by the key in the signature, or over another document")
     for trusted in anchors.keys:
-        same = keys.spki(trusted.key) == keys.spki(embedded) if embedded is not None else check(trusted.key, algorithm, value, message, report)
+        same = (
+            keys.spki(trusted.key) == keys.spki(embedded) if embedded is not None else check(trusted.key, algorithm, value, message, report)
+        )
         if same:
             report.anchor = {"anchor": trusted.anchor, "sha256": trusted.sha256}
             signature.key_identity(trusted.key, asked, report)
@@ -96,7 +98,9 @@ def _signer(signed: dict[str, Any], algorithm: str, value: bytes, message: bytes
     return embedded
 
 
-def _certificate(signed: dict[str, Any], algorithm: str, value: bytes, message: bytes, anchors: Anchors, asked: Asked, report: Report) -> Any:
+def _certificate(
+    signed: dict[str, Any], algorithm: str, value: bytes, message: bytes, anchors: Anchors, asked: Asked, report: Report
+) -> Any:
     given = signed["certificatePath"]
     if not isinstance(given, list) or not given or len(given) > 20:
         raise Refused("bad-bundle", "certificatePath is not a list of certificates")
@@ -130,8 +134,8 @@ def _jwk(value: Any) -> Any:
             size = ECDSA[{"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}[curve]][2]
             if len(part("x")) != size or len(part("y")) != size:
                 raise Refused("bad-bundle", "a coordinate of the public key has the wrong length")
-            chosen = {"P-256": ec.SECP256R1, "P-384": ec.SECP384R1, "P-521": ec.SECP521R1}[curve]()
-            return ec.EllipticCurvePublicNumbers(int.from_bytes(part("x")), int.from_bytes(part("y")), chosen).public_key()
+            curves: dict[str, Any] = {"P-256": ec.SECP256R1, "P-384": ec.SECP384R1, "P-521": ec.SECP521R1}
+            return ec.EllipticCurvePublicNumbers(int.from_bytes(part("x")), int.from_bytes(part("y")), curves[curve]()).public_key()
         if kind == "RSA":
             return rsa.RSAPublicNumbers(int.from_bytes(part("e")), int.from_bytes(part("n"))).public_key()
         if kind == "OKP" and curve == "Ed25519":
@@ -173,3 +177,60 @@ def check(key: Any, algorithm: str, value: bytes, message: bytes, report: Report
     if found:
         report.used.append((found, "signature"))
     return bool(found)
+
+
+def describe_signer(key: Any, chain: tuple[Any, ...]) -> dict[str, Any]:
+    """The signature object of a private key before its value: algorithm, public key, certificates where there are any."""
+    import base64
+
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    def part(number: int, size: int) -> str:
+        return base64.urlsafe_b64encode(number.to_bytes(size)).rstrip(b"=").decode()
+
+    public = key.public_key()
+    if isinstance(public, ec.EllipticCurvePublicKey) and public.curve.name in CURVES.values():
+        name, (_, _, size) = next((n, v) for n, v in ECDSA.items() if v[0] == public.curve.name)
+        numbers = public.public_numbers()
+        curve = next(c for c, n in CURVES.items() if n == public.curve.name)
+        out: dict[str, Any] = {
+            "algorithm": name,
+            "publicKey": {"kty": "EC", "crv": curve, "x": part(numbers.x, size), "y": part(numbers.y, size)},
+        }
+    elif isinstance(public, rsa.RSAPublicKey):
+        n, e = public.public_numbers().n, public.public_numbers().e
+        out = {
+            "algorithm": "PS256",
+            "publicKey": {"kty": "RSA", "n": part(n, (n.bit_length() + 7) // 8), "e": part(e, (e.bit_length() + 7) // 8)},
+        }
+    elif isinstance(public, ed25519.Ed25519PublicKey):
+        raw = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+        out = {
+            "algorithm": "Ed25519",
+            "publicKey": {"kty": "OKP", "crv": "Ed25519", "x": base64.urlsafe_b64encode(raw).rstrip(b"=").decode()},
+        }
+    else:
+        raise Refused("unsupported-algorithm", keys.describe(public))
+    if chain:
+        out["certificatePath"] = [base64.b64encode(c.public_bytes(Encoding.DER)).decode() for c in chain]
+    return out
+
+
+def sign(key: Any, algorithm: str, message: bytes) -> str:
+    """The base64url value of a signature: r and s side by side for ECDSA (RFC 7518, 3.4)."""
+    import base64
+
+    from cryptography.hazmat.primitives.asymmetric import ec, padding
+    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+    if algorithm in ECDSA:
+        _, name, size = ECDSA[algorithm]
+        r, s = decode_dss_signature(key.sign(message, ec.ECDSA(keys.hash_of(name))))
+        raw = r.to_bytes(size) + s.to_bytes(size)
+    elif algorithm in RSA:
+        mode = keys.hash_of(RSA[algorithm])
+        raw = key.sign(message, padding.PSS(padding.MGF1(mode), mode.digest_size), mode)
+    else:
+        raw = key.sign(message)
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -73,7 +73,9 @@ def _together(reports: list[Report], bundles: list[Bundle]) -> Report:
     """JSON lines may hold attestations of several artefacts: those of others are left out, if one is about this one."""
     about = [r for r, b in zip(reports, bundles, strict=True) if b.form == "pep740" or r.worst.code != "digest-mismatch"]
     chosen = min(about or reports, key=lambda r: _ORDER.index(r.verdict))
-    chosen.signer["attestations"] = [{"kind": r.kind, "verdict": r.verdict.value, "reason": str(r.worst), "sans": r.signer.get("sans", [])} for r in reports]
+    chosen.signer["attestations"] = [
+        {"kind": r.kind, "verdict": r.verdict.value, "reason": str(r.worst), "sans": r.signer.get("sans", [])} for r in reports
+    ]
     if about and len(about) < len(reports):
         chosen.note(f"{len(reports) - len(about)} attestations are about other artefacts")
     return chosen

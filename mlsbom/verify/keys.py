@@ -21,16 +21,25 @@ CURVES: Final[dict[str, tuple[str, str]]] = {
     "secp521r1": ("1.3.132.0.35", "sha512"),
 }
 HASH_OIDS: Final[dict[str, str]] = {
-    "sha256": "2.16.840.1.101.3.4.2.1", "sha384": "2.16.840.1.101.3.4.2.2", "sha512": "2.16.840.1.101.3.4.2.3",
-    "sha3-256": "2.16.840.1.101.3.4.2.8", "sha3-384": "2.16.840.1.101.3.4.2.9", "sha3-512": "2.16.840.1.101.3.4.2.10",
-    "blake2b": "1.3.6.1.4.1.1722.12.2.1.16", "blake3": "blake3",
+    "sha256": "2.16.840.1.101.3.4.2.1",
+    "sha384": "2.16.840.1.101.3.4.2.2",
+    "sha512": "2.16.840.1.101.3.4.2.3",
+    "sha3-256": "2.16.840.1.101.3.4.2.8",
+    "sha3-384": "2.16.840.1.101.3.4.2.9",
+    "sha3-512": "2.16.840.1.101.3.4.2.10",
+    "blake2b": "1.3.6.1.4.1.1722.12.2.1.16",
+    "blake3": "blake3",
 }
 """OIDs of file digests; BLAKE3 has none and stands by its name."""
 ECDSA_OIDS: Final = {"sha256": "1.2.840.10045.4.3.2", "sha384": "1.2.840.10045.4.3.3", "sha512": "1.2.840.10045.4.3.4"}
 RSA_OIDS: Final = {"sha256": "1.2.840.113549.1.1.11", "sha384": "1.2.840.113549.1.1.12", "sha512": "1.2.840.113549.1.1.13"}
 PSS_OID: Final = "1.2.840.113549.1.1.10"
 ED25519_OID: Final = "1.3.101.112"
-ML_DSA_OIDS: Final = {"MLDSA44PublicKey": "2.16.840.1.101.3.4.3.17", "MLDSA65PublicKey": "2.16.840.1.101.3.4.3.18", "MLDSA87PublicKey": "2.16.840.1.101.3.4.3.19"}
+ML_DSA_OIDS: Final = {
+    "MLDSA44PublicKey": "2.16.840.1.101.3.4.3.17",
+    "MLDSA65PublicKey": "2.16.840.1.101.3.4.3.18",
+    "MLDSA87PublicKey": "2.16.840.1.101.3.4.3.19",
+}
 
 
 def load(raw: bytes, what: str) -> PublicKeyTypes:
@@ -64,7 +73,15 @@ def hints(key: PublicKeyTypes) -> frozenset[str]:
 
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     digest = base64.b64encode(hashlib.sha256(spki(key)).digest()).decode()
-    return frozenset({hashlib.sha256(pem).hexdigest(), hashlib.sha256(pem.rstrip()).hexdigest(), digest, "SHA256:" + digest.rstrip("="), fingerprint(key)})
+    return frozenset(
+        {
+            hashlib.sha256(pem).hexdigest(),
+            hashlib.sha256(pem.rstrip()).hexdigest(),
+            digest,
+            "SHA256:" + digest.rstrip("="),
+            fingerprint(key),
+        }
+    )
 
 
 def algorithms(key: PublicKeyTypes) -> tuple[str, ...]:
@@ -154,4 +171,5 @@ def hash_of(name: str) -> Any:
     """A hash of SHA-2 for `cryptography`."""
     from cryptography.hazmat.primitives import hashes
 
-    return {"sha256": hashes.SHA256, "sha384": hashes.SHA384, "sha512": hashes.SHA512}[name]()
+    found: dict[str, Any] = {"sha256": hashes.SHA256, "sha384": hashes.SHA384, "sha512": hashes.SHA512}
+    return found[name]()

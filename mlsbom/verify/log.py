@@ -44,7 +44,7 @@ def verify(bundle: Bundle, root: Root, digest: Callable[[str], str], report: Rep
     if proof is not None and proof.checkpoint:
         _inclusion(entry, proof)
         _checkpoint(proof, log, entry.log_id)
-    elif bundle.version != "0.1" or entry.promise is None or entry.version == "0.0.2" and entry.kind == "hashedrekord":
+    elif bundle.version != "0.1" or entry.promise is None or (entry.version == "0.0.2" and entry.kind == "hashedrekord"):
         report.refuse("no-inclusion-proof", "the log entry has no inclusion proof with a checkpoint")
     report.signer["log_index"] = entry.index
     report.signer["log"] = log.name
@@ -78,7 +78,12 @@ def in_window(bundle: Bundle, root: Root, times: list[datetime]) -> None:
 
 
 def _promise(entry: Entry, log: Log) -> None:
-    body = {"body": base64.b64encode(entry.body).decode(), "integratedTime": entry.time or 0, "logID": entry.log_id.hex(), "logIndex": entry.index}
+    body = {
+        "body": base64.b64encode(entry.body).decode(),
+        "integratedTime": entry.time or 0,
+        "logID": entry.log_id.hex(),
+        "logIndex": entry.index,
+    }
     text = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
     if not keys.check(log.key, entry.promise or b"", text, hashes=("sha256",)):
         raise Refused(CODE, f"the inclusion promise is not signed by {log.name}")
@@ -114,7 +119,14 @@ def merkle_root(leaf: bytes, index: int, size: int, hashes: tuple[bytes, ...]) -
 def _checkpoint(proof: Proof, log: Log, log_id: bytes) -> None:
     note, separator, tail = proof.checkpoint.partition("\n\n")
     lines = note.split("\n")
-    if not separator or "\n\n" in tail or not tail.endswith("\n") or len(lines) < 3 or not lines[0] or not re.fullmatch("0|[1-9][0-9]{0,18}", lines[1]):
+    if (
+        not separator
+        or "\n\n" in tail
+        or not tail.endswith("\n")
+        or len(lines) < 3
+        or not lines[0]
+        or not re.fullmatch("0|[1-9][0-9]{0,18}", lines[1])
+    ):
         raise Refused(CODE, "the checkpoint is no signed note with origin, size and root hash")
     if int(lines[1]) != proof.size or unbase64(lines[2], "root hash of the checkpoint", CODE) != proof.root:
         raise Refused(CODE, "the checkpoint is of another tree")
@@ -175,7 +187,11 @@ def _verifier(bundle: Bundle) -> bytes:
 
 
 def _payload_hash(fields: Fields, bundle: Bundle) -> None:
-    if fields.text("algorithm") != "sha256" or bundle.envelope is None or fields.text("value") != hashlib.sha256(bundle.envelope.payload).hexdigest():
+    if (
+        fields.text("algorithm") != "sha256"
+        or bundle.envelope is None
+        or fields.text("value") != hashlib.sha256(bundle.envelope.payload).hexdigest()
+    ):
         raise _differs("payload")
 
 
@@ -246,7 +262,11 @@ def _hashedrekord2(spec: Fields, bundle: Bundle, digest: Callable[[str], str]) -
 def _dsse2(spec: Fields, bundle: Bundle, digest: Callable[[str], str]) -> None:
     record = spec.object("dsseV002")
     hashed = record.object("payloadHash")
-    if hashed.text("algorithm") != "SHA2_256" or bundle.envelope is None or hashed.bytes("digest") != hashlib.sha256(bundle.envelope.payload).digest():
+    if (
+        hashed.text("algorithm") != "SHA2_256"
+        or bundle.envelope is None
+        or hashed.bytes("digest") != hashlib.sha256(bundle.envelope.payload).digest()
+    ):
         raise _differs("payload")
     signatures: list[Any] = record.list("signatures")
     if len(signatures) != 1:

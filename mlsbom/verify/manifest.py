@@ -95,7 +95,9 @@ def read(document: dict[str, Any]) -> Manifest:
     for name in files:
         if not single:
             check_name(name)
-    return Manifest(algorithm=algorithm, files=files, ignored=_ignored(how), follow=bool(follow), single=single, subject=subject.text("name", ""))
+    return Manifest(
+        algorithm=algorithm, files=files, ignored=_ignored(how), follow=bool(follow), single=single, subject=subject.text("name", "")
+    )
 
 
 def _old(fields: Fields) -> Manifest:
@@ -114,7 +116,12 @@ def _old(fields: Fields) -> Manifest:
     for name in files:
         if not single:
             check_name(name)
-    return Manifest(algorithm="sha256", files=files, single=single, notes=("signed by model-signing before 1.0: the list says nothing of ignored paths",))
+    return Manifest(
+        algorithm="sha256",
+        files=files,
+        single=single,
+        notes=("signed by model-signing before 1.0: the list says nothing of ignored paths",),
+    )
 
 
 def _root_digest(subject: Fields, resources: list[Fields]) -> None:

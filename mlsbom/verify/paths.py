@@ -20,10 +20,21 @@ if TYPE_CHECKING:
 
 DEPTH: Final = 10
 PATHS: Final = 64
-_UNDERSTOOD: Final = frozenset({
-    "2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.18", "2.5.29.19", "2.5.29.30", "2.5.29.31", "2.5.29.32", "2.5.29.35", "2.5.29.37",
-    "1.3.6.1.5.5.7.1.1",
-})
+_UNDERSTOOD: Final = frozenset(
+    {
+        "2.5.29.14",
+        "2.5.29.15",
+        "2.5.29.17",
+        "2.5.29.18",
+        "2.5.29.19",
+        "2.5.29.30",
+        "2.5.29.31",
+        "2.5.29.32",
+        "2.5.29.35",
+        "2.5.29.37",
+        "1.3.6.1.5.5.7.1.1",
+    }
+)
 """Extensions that may be critical: key identifiers and usages, names, basic and name constraints, CRL points, policies, AIA."""
 
 
@@ -54,7 +65,9 @@ def public_key(certificate: Certificate) -> Any:
     try:
         return certificate.public_key()
     except (UnsupportedAlgorithm, ValueError) as e:
-        raise Refused("unsupported-algorithm", f"key of {name_of(certificate)}: {certificate.public_key_algorithm_oid.dotted_string}") from e
+        raise Refused(
+            "unsupported-algorithm", f"key of {name_of(certificate)}: {certificate.public_key_algorithm_oid.dotted_string}"
+        ) from e
 
 
 def name_of(certificate: Certificate) -> str:
@@ -224,7 +237,9 @@ def _domain(host: str, limit: str, *, sub: bool) -> bool:
 
 def _mail(value: str, limit: str) -> bool:
     if "@" in limit:
-        return value.rpartition("@")[0] == limit.rpartition("@")[0] and _domain(value.rpartition("@")[2], limit.rpartition("@")[2], sub=False)
+        return value.rpartition("@")[0] == limit.rpartition("@")[0] and _domain(
+            value.rpartition("@")[2], limit.rpartition("@")[2], sub=False
+        )
     return _domain(value.rpartition("@")[2], limit, sub=False)
 
 

@@ -89,7 +89,8 @@ def read(document: dict[str, Any], anchor: str, sha256: str) -> Root:
         if media not in _ROOTS:
             raise Refused("bad-trust-root", f"media type {media[:80]!r} is not known")
         return Root(
-            anchor=anchor, sha256=sha256,
+            anchor=anchor,
+            sha256=sha256,
             logs=tuple(_log(Fields(v, "tlog", fields.code)) for v in fields.list("tlogs")),
             ct_logs=tuple(_log(Fields(v, "ctlog", fields.code)) for v in fields.list("ctlogs")),
             authorities=tuple(_authority(Fields(v, "certificate authority", fields.code)) for v in fields.list("certificateAuthorities")),
@@ -133,7 +134,8 @@ def _authority(fields: Fields) -> Authority:
 
     try:
         chain = tuple(
-            x509.load_der_x509_certificate(Fields(c, "certificate", fields.code).bytes("rawBytes")) for c in fields.object("certChain").list("certificates", 20)
+            x509.load_der_x509_certificate(Fields(c, "certificate", fields.code).bytes("rawBytes"))
+            for c in fields.object("certChain").list("certificates", 20)
         )
     except ValueError as e:
         raise Refused(fields.code, f"a certificate of a {fields.what} cannot be read") from e

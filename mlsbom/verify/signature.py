@@ -135,7 +135,9 @@ def _usable(bundle: Bundle, anchors: Anchors) -> list[TrustedKey]:
 
 def _embedded_key(bundle: Bundle, signed: Signed, report: Report) -> tuple[Any, str]:
     if bundle.embedded is None:
-        raise Refused("unknown-key", f"no trusted key fits; the bundle hints at {bundle.hint[:80]!r}" if bundle.hint else "no trusted key fits")
+        raise Refused(
+            "unknown-key", f"no trusted key fits; the bundle hints at {bundle.hint[:80]!r}" if bundle.hint else "no trusted key fits"
+        )
     try:
         key = keys.load(bundle.embedded, "key in the bundle")
     except ValueError as e:
@@ -196,8 +198,14 @@ def _by_certificate(bundle: Bundle, signed: Signed, anchors: Anchors, asked: Ask
     others = [paths.load(raw) for raw in bundle.chain[1:]]
     key = paths.public_key(leaf)
     report.signer |= {
-        "method": bundle.method, "subject": leaf.subject.rfc4514_string(), "sans": paths.sans(leaf), "issuer": certified.issuer_of(leaf) or leaf.issuer.rfc4514_string(),
-        "key": keys.describe(key), "fingerprint": keys.fingerprint(key), "certificate_sha256": hashlib.sha256(bundle.chain[0]).hexdigest(), **certified.claims(leaf),
+        "method": bundle.method,
+        "subject": leaf.subject.rfc4514_string(),
+        "sans": paths.sans(leaf),
+        "issuer": certified.issuer_of(leaf) or leaf.issuer.rfc4514_string(),
+        "key": keys.describe(key),
+        "fingerprint": keys.fingerprint(key),
+        "certificate_sha256": hashlib.sha256(bundle.chain[0]).hexdigest(),
+        **certified.claims(leaf),
     }
     _hint_digest(bundle, signed)
     oid = _good(key, bundle, signed)
@@ -258,7 +266,10 @@ def _private(bundle: Bundle, leaf: Certificate, others: list[Certificate], ancho
 def by_private_certificate(leaf: Certificate, others: list[Certificate], anchors: Anchors, asked: Asked, report: Report) -> None:
     """The signer of a good signature under an own CA: path, revocation, identity (used by JSF)."""
     report.signer |= {
-        "method": "certificate", "subject": leaf.subject.rfc4514_string(), "sans": paths.sans(leaf), "issuer": leaf.issuer.rfc4514_string(),
+        "method": "certificate",
+        "subject": leaf.subject.rfc4514_string(),
+        "sans": paths.sans(leaf),
+        "issuer": leaf.issuer.rfc4514_string(),
     }
     by_path(leaf, others, anchors, asked, report)
     _identity(leaf, asked, report)
@@ -306,7 +317,9 @@ def _identity(leaf: Certificate, asked: Asked, report: Report) -> None:
     if asked.identity is None and asked.issuer is None:
         report.signer["policy"] = "any identity under this root"
         return
-    report.signer["policy"] = "the identity that was asked for" if asked.identity is not None else "any identity of the issuer that was asked for"
+    report.signer["policy"] = (
+        "the identity that was asked for" if asked.identity is not None else "any identity of the issuer that was asked for"
+    )
     names = paths.sans(leaf)
     if asked.identity is not None and asked.identity not in names:
         report.refuse("identity-mismatch", f"signed by {', '.join(names) or 'a certificate without names'}, asked for {asked.identity}")

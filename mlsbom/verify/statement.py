@@ -17,7 +17,14 @@ from mlsbom.verify.verdict import Refused, Report
 _TYPES: Final = frozenset({"https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1"})
 _PYPI: Final = frozenset({"https://docs.pypi.org/attestations/publish/v1", "https://slsa.dev/provenance/v1"})
 _NPM_PUBLISH: Final = "https://github.com/npm/attestation/tree/main/specs/publish/"
-_SPELLING: Final = {"sha2-256": "sha256", "sha2_256": "sha256", "sha2-512": "sha512", "sha2_512": "sha512", "sha3_256": "sha3-256", "sha3_512": "sha3-512"}
+_SPELLING: Final = {
+    "sha2-256": "sha256",
+    "sha2_256": "sha256",
+    "sha2-512": "sha512",
+    "sha2_512": "sha512",
+    "sha3_256": "sha3-256",
+    "sha3_512": "sha3-512",
+}
 
 
 def kind(document: dict[str, Any], bundle: Bundle) -> str:
@@ -64,9 +71,9 @@ def check(document: dict[str, Any], bundle: Bundle, thing: Thing, report: Report
 def _compare(subject: Fields, thing: Thing, report: Report) -> bool | None:
     """Whether the artefact is this subject; None where no digest of both is at hand. Weak digests say nothing."""
     answer: bool | None = None
-    digests = subject.object("digest").raw
+    digests: dict[str, Any] = subject.object("digest").raw
     for name, value in digests.items():
-        algorithm = _SPELLING.get(name, name)
+        algorithm: str = _SPELLING.get(name, name)
         if algorithm in WEAK or algorithm not in HASHES or not isinstance(value, str):
             continue
         found = thing.digest(algorithm)

@@ -102,7 +102,7 @@ class Fields:
     def __init__(self, value: Any, what: str, code: str = "bad-bundle") -> None:
         if not isinstance(value, dict):
             raise Refused(code, f"{what} is not an object")
-        self.raw = value
+        self.raw: dict[str, Any] = value
         self.what = what
         self.code = code
 

@@ -22,10 +22,33 @@ BUFFER: Final = 1 << 20
 SMALL: Final = 4 << 20
 DEPTH: Final = 256
 HASHES: Final[Mapping[str, int]] = {
-    "sha256": 64, "sha384": 96, "sha512": 128, "sha3-256": 64, "sha3-384": 96, "sha3-512": 128, "blake2b": 128, "blake3": 64,
+    "sha256": 64,
+    "sha384": 96,
+    "sha512": 128,
+    "sha3-256": 64,
+    "sha3-384": 96,
+    "sha3-512": 128,
+    "blake2b": 128,
+    "blake3": 64,
 }
 """Digests that count, with the length of their hex."""
-WEAK: Final = frozenset({"md2", "md4", "md5", "sha1", "sha-1", "sha224", "sha3-224", "ripemd160", "sha512-224", "sha512-256", "sha512_224", "sha512_256", "blake2s"})
+WEAK: Final = frozenset(
+    {
+        "md2",
+        "md4",
+        "md5",
+        "sha1",
+        "sha-1",
+        "sha224",
+        "sha3-224",
+        "ripemd160",
+        "sha512-224",
+        "sha512-256",
+        "sha512_224",
+        "sha512_256",
+        "blake2s",
+    }
+)
 """Digests that never count: broken, or shorter than what they are named after."""
 _CACHE: Final = re.compile(rb"(.*/(?:models|datasets|spaces)--[^/]+)/snapshots/[^/]+")
 _local = threading.local()

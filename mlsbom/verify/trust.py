@@ -101,7 +101,9 @@ def _add(anchors: Anchors, raw: bytes, name: str) -> None:
         else:
             _add_pem(anchors, raw, name, sha256)
     except (Refused, ValueError) as e:
-        raise UsageError(f"trust anchor {name}: {str(e)[:200] or 'cannot be read'}", remedy="name a PEM file, a trusted_root.json or an npm key list") from e
+        raise UsageError(
+            f"trust anchor {name}: {str(e)[:200] or 'cannot be read'}", remedy="name a PEM file, a trusted_root.json or an npm key list"
+        ) from e
 
 
 def _add_pem(anchors: Anchors, raw: bytes, name: str, sha256: str) -> None:
@@ -129,7 +131,9 @@ def _add_json(anchors: Anchors, document: Any, name: str, sha256: str) -> None:
         for n, value in enumerate(document["keys"], 1):
             anchors.keys.append(_npm_key(Fields(value, f"key {n}"), f"{name}#{n}", sha256))
     else:
-        raise UsageError(f"trust anchor {name}: JSON of no known kind", remedy="name a trusted_root.json, a client trust config or an npm key list")
+        raise UsageError(
+            f"trust anchor {name}: JSON of no known kind", remedy="name a trusted_root.json, a client trust config or an npm key list"
+        )
 
 
 def _npm_key(fields: Fields, anchor: str, sha256: str) -> TrustedKey:
@@ -138,9 +142,21 @@ def _npm_key(fields: Fields, anchor: str, sha256: str) -> TrustedKey:
         usage = fields.text("keyUsage")
         if usage not in _NPM_USAGE:
             raise Refused("bad-bundle", f"key usage {usage[:40]!r} is not known")
-        return TrustedKey(key=keys.load(public.bytes("rawBytes"), anchor), anchor=anchor, sha256=sha256, hint=fields.text("keyId"),
-                          usages=frozenset({usage}), window=roots.window(public))
+        return TrustedKey(
+            key=keys.load(public.bytes("rawBytes"), anchor),
+            anchor=anchor,
+            sha256=sha256,
+            hint=fields.text("keyId"),
+            usages=frozenset({usage}),
+            window=roots.window(public),
+        )
     end = roots.instant(fields, "expires") if fields.has("expires") else None  # as the registry answers: no start, all usages
     raw = unbase64(fields.text("key"), "key")
-    return TrustedKey(key=keys.load(raw, anchor), anchor=anchor, sha256=sha256, hint=fields.text("keyid"), usages=_NPM_USAGE,
-                      window=Window(start=roots.EPOCH, end=end))
+    return TrustedKey(
+        key=keys.load(raw, anchor),
+        anchor=anchor,
+        sha256=sha256,
+        hint=fields.text("keyid"),
+        usages=_NPM_USAGE,
+        window=Window(start=roots.EPOCH, end=end),
+    )

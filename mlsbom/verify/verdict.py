@@ -25,23 +25,65 @@ class Verdict(StrEnum):
 
 
 EXIT: Final[dict[Verdict, int]] = {
-    Verdict.VERIFIED: 0, Verdict.UNTRUSTED: 1, Verdict.UNSIGNED: 1, Verdict.UNVERIFIABLE: 3, Verdict.INVALID: 1,
+    Verdict.VERIFIED: 0,
+    Verdict.UNTRUSTED: 1,
+    Verdict.UNSIGNED: 1,
+    Verdict.UNVERIFIABLE: 3,
+    Verdict.INVALID: 1,
 }
 _PRECEDENCE: Final = (Verdict.INVALID, Verdict.UNVERIFIABLE, Verdict.UNSIGNED, Verdict.UNTRUSTED)
 
 CODES: Final[dict[str, Verdict]] = {
     "ok": Verdict.VERIFIED,
     "no-signature": Verdict.UNSIGNED,
-    **dict.fromkeys((
-        "digest-mismatch", "missing-file", "unsigned-file", "missing-and-unsigned-file", "symlink", "special-file", "bad-signature", "bad-bundle",
-        "duplicate-json-key", "bad-manifest", "bad-path", "duplicate-name", "empty-manifest", "weak-hash", "wrong-predicate", "expired", "not-yet-valid",
-        "revoked", "wrong-key-usage", "bad-chain", "bad-sct", "bad-log-entry", "bad-timestamp", "algorithm-not-allowed", "partial-coverage", "name-mismatch",
-    ), Verdict.INVALID),
+    **dict.fromkeys(
+        (
+            "digest-mismatch",
+            "missing-file",
+            "unsigned-file",
+            "missing-and-unsigned-file",
+            "symlink",
+            "special-file",
+            "bad-signature",
+            "bad-bundle",
+            "duplicate-json-key",
+            "bad-manifest",
+            "bad-path",
+            "duplicate-name",
+            "empty-manifest",
+            "weak-hash",
+            "wrong-predicate",
+            "expired",
+            "not-yet-valid",
+            "revoked",
+            "wrong-key-usage",
+            "bad-chain",
+            "bad-sct",
+            "bad-log-entry",
+            "bad-timestamp",
+            "algorithm-not-allowed",
+            "partial-coverage",
+            "name-mismatch",
+        ),
+        Verdict.INVALID,
+    ),
     **dict.fromkeys(("identity-mismatch", "issuer-mismatch", "untrusted-key", "untrusted-root"), Verdict.UNTRUSTED),
-    **dict.fromkeys((
-        "unknown-key", "incomplete-chain", "no-log-entry", "no-inclusion-proof", "no-timestamp", "no-trust-root", "bad-trust-root", "unsupported-bundle",
-        "unsupported-log-entry", "unsupported-algorithm", "unreadable-file",
-    ), Verdict.UNVERIFIABLE),
+    **dict.fromkeys(
+        (
+            "unknown-key",
+            "incomplete-chain",
+            "no-log-entry",
+            "no-inclusion-proof",
+            "no-timestamp",
+            "no-trust-root",
+            "bad-trust-root",
+            "unsupported-bundle",
+            "unsupported-log-entry",
+            "unsupported-algorithm",
+            "unreadable-file",
+        ),
+        Verdict.UNVERIFIABLE,
+    ),
 }
 """Every reason code and the verdict it means. `unreadable-file`: a covered file could not be read, so nothing can be said of it."""
 

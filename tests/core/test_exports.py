@@ -32,7 +32,9 @@ def cyclonedx_errors(doc: dict[str, Any]) -> list[str]:
     parts = []
     for name in ("spdx", "jsf-0.82", "cryptography-defs"):
         part = json.loads((CDX / f"{name}.SNAPSHOT.schema.json").read_text())
-        parts += [(u, part) for u in {part.get("$id"), *(f"http://cyclonedx.org/schema/{name}{s}.schema.json" for s in ("", ".SNAPSHOT"))} if u]
+        parts += [
+            (u, part) for u in {part.get("$id"), *(f"http://cyclonedx.org/schema/{name}{s}.schema.json" for s in ("", ".SNAPSHOT"))} if u
+        ]
     schema = json.loads((CDX / f"bom-{doc['specVersion']}.SNAPSHOT.schema.json").read_text())
     validator = jsonschema_rs.validator_for(schema, registry=jsonschema_rs.Registry(parts), validate_formats=True)
     return [f"{e.instance_path}: {e.message}"[:300] for e in validator.iter_errors(doc)]
@@ -43,7 +45,11 @@ def test_cyclonedx_json(assessment: Assessment, version: str) -> None:
     doc = json.loads(choose(f"cyclonedx-json@{version}")[0](assessment))
     assert doc["specVersion"] == version
     assert cyclonedx_errors(doc) == []
-    refs = [doc["metadata"]["component"]["bom-ref"], *(c["bom-ref"] for c in doc["components"]), *(s["bom-ref"] for s in doc.get("services", []))]
+    refs = [
+        doc["metadata"]["component"]["bom-ref"],
+        *(c["bom-ref"] for c in doc["components"]),
+        *(s["bom-ref"] for s in doc.get("services", [])),
+    ]
     refs += [f["bom-ref"] for c in doc["components"] for f in c.get("components", [])]
     assert len(refs) == len(set(refs))
     assert {d["ref"] for d in doc["dependencies"]} == set(refs)
@@ -112,9 +118,18 @@ def test_the_terminal_is_safe(assessment: Assessment) -> None:
     assert "\x1b" not in shown and "\u202e" not in shown
 
 
-@pytest.mark.parametrize(("kind", "name", "version", "namespace"), [
-    ("pypi", "Foo_Bar.baz", "1.0", ""), ("pypi", "torch", None, ""), ("npm", "server-filesystem", "1.2.3", "@modelcontextprotocol"), ("npm", "LeftPad", None, ""),
-    ("conda", "pytorch", "2.4.1", ""), ("pypi", "a", "1.0+cpu", ""), ("generic", "가 나", "1", "")])
+@pytest.mark.parametrize(
+    ("kind", "name", "version", "namespace"),
+    [
+        ("pypi", "Foo_Bar.baz", "1.0", ""),
+        ("pypi", "torch", None, ""),
+        ("npm", "server-filesystem", "1.2.3", "@modelcontextprotocol"),
+        ("npm", "LeftPad", None, ""),
+        ("conda", "pytorch", "2.4.1", ""),
+        ("pypi", "a", "1.0+cpu", ""),
+        ("generic", "가 나", "1", ""),
+    ],
+)
 def test_purls_are_those_of_the_library(kind: str, name: str, version: str | None, namespace: str) -> None:
     expected = PackageURL(type=kind, namespace=namespace or None, name=name, version=version).to_string()
     assert purl(kind, name, version, namespace) == expected

@@ -41,7 +41,9 @@ def test_the_order_of_facts_does_not_show(repository: Path, settings: Settings) 
     assert fold(survey) == fold(again)
 
 
-def test_the_place_of_the_target_does_not_show(repository: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_place_of_the_target_does_not_show(
+    repository: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = tmp_path / "elsewhere"
     other.mkdir()
     repository.rename(other / "tiny-asr")
@@ -102,9 +104,39 @@ def test_a_link_inside_is_the_file_that_it_shows(repository: Path, settings: Set
     assert digests["copy.safetensors"] == digests["model.safetensors"]
 
 
-@given(content=st.binary(max_size=3000), name=st.sampled_from(
-    ["README.md", "config.json", "x.py", "x.ipynb", "m.pkl", "m.safetensors", "m.gguf", "m.onnx", "m.pt", "requirements.txt", "pyproject.toml", "environment.yml",
-     "Dockerfile", "uv.lock", "package.json", "tokenizer.json", "m.h5", "m.tflite", "x.zip", "x.yaml", "LICENSE", "model.sig", "m.npy", "setup.py", ".mcp.json", "x.bin"]))
+@given(
+    content=st.binary(max_size=3000),
+    name=st.sampled_from(
+        [
+            "README.md",
+            "config.json",
+            "x.py",
+            "x.ipynb",
+            "m.pkl",
+            "m.safetensors",
+            "m.gguf",
+            "m.onnx",
+            "m.pt",
+            "requirements.txt",
+            "pyproject.toml",
+            "environment.yml",
+            "Dockerfile",
+            "uv.lock",
+            "package.json",
+            "tokenizer.json",
+            "m.h5",
+            "m.tflite",
+            "x.zip",
+            "x.yaml",
+            "LICENSE",
+            "model.sig",
+            "m.npy",
+            "setup.py",
+            ".mcp.json",
+            "x.bin",
+        ]
+    ),
+)
 @hypothesis_settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_bytes_give_a_record_and_no_exception(tmp_path_factory: pytest.TempPathFactory, content: bytes, name: str) -> None:
     top = tmp_path_factory.mktemp("any")

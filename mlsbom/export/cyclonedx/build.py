@@ -22,7 +22,10 @@ def build(a: Assessment, version: str) -> Tree:
     for u in graph.unknowns:
         unknowns.setdefault(u.ref, []).append((u.field, f"{u.reason}: {u.detail}" if u.detail else u.reason))
     edges = _edges(graph)
-    serial = uuid.uuid5(NAMESPACE, "\0".join((survey.target.digest, survey.target.name, survey.tool.version, survey.tool.signatures_digest, survey.created, version)))
+    serial = uuid.uuid5(
+        NAMESPACE,
+        "\0".join((survey.target.digest, survey.target.name, survey.tool.version, survey.tool.signatures_digest, survey.created, version)),
+    )
     parts = [c for c in graph.components if c.kind != Kind.SERVICE]
     tree: Tree = {
         "$schema": f"http://cyclonedx.org/schema/bom-{version}.schema.json",
@@ -33,21 +36,27 @@ def build(a: Assessment, version: str) -> Tree:
         "metadata": _metadata(a, version, unknowns),
         "components": [component(c, a, version, unknowns.get(c.ref, [])) for c in parts],
         "services": [service(c, graph, version, unknowns.get(c.ref, [])) for c in graph.components if c.kind == Kind.SERVICE],
-        "dependencies": [{"ref": ref, "dependsOn": sorted(edges.get(ref, ()))} for ref in [graph.root.ref, *(c.ref for c in graph.components)]],
+        "dependencies": [
+            {"ref": ref, "dependsOn": sorted(edges.get(ref, ()))} for ref in [graph.root.ref, *(c.ref for c in graph.components)]
+        ],
         "compositions": _compositions(a),
     }
     nested = [f["bom-ref"] for c in tree["components"] for f in c.get("components", [])]
     tree["dependencies"] += [{"ref": ref, "dependsOn": []} for ref in nested]
-    return clean(tree)
+    whole: Tree = clean(tree)
+    return whole
 
 
 def _metadata(a: Assessment, version: str, unknowns: dict[str, list[tuple[str, str]]]) -> Tree:
     survey, graph = a.survey, a.graph
     root = component(graph.root, a, version, unknowns.get(graph.root.ref, []))
-    own = [prop("target:digest", f"sha256:{survey.target.digest}"), prop("signatures:digest", survey.tool.signatures_digest),
-           prop("signatures:date", survey.tool.signatures_date),
-           prop("unknown:sbom_author", "not-stated: configured by who runs the tool"),
-           prop("unknown:sbom_author_signature", "out-of-scope: a signature is detached, see the bundle beside the document")]
+    own = [
+        prop("target:digest", f"sha256:{survey.target.digest}"),
+        prop("signatures:digest", survey.tool.signatures_digest),
+        prop("signatures:date", survey.tool.signatures_date),
+        prop("unknown:sbom_author", "not-stated: configured by who runs the tool"),
+        prop("unknown:sbom_author_signature", "out-of-scope: a signature is detached, see the bundle beside the document"),
+    ]
     return {
         "timestamp": survey.created,
         "lifecycles": [{"phase": "post-build"}],

@@ -14,16 +14,70 @@ from mlsbom.survey.units import is_weights
 Tree = dict[str, Any]
 
 TYPES: Final = {
-    Kind.APPLICATION: "application", Kind.MODEL: "machine-learning-model", Kind.DATASET: "data", Kind.PACKAGE: "library", Kind.CODE: "library",
-    Kind.CONTAINER: "container", Kind.TOKENIZER: "data", Kind.TEMPLATE: "data", Kind.AGENT_TOOL: "application",
+    Kind.APPLICATION: "application",
+    Kind.MODEL: "machine-learning-model",
+    Kind.DATASET: "data",
+    Kind.PACKAGE: "library",
+    Kind.CODE: "library",
+    Kind.CONTAINER: "container",
+    Kind.TOKENIZER: "data",
+    Kind.TEMPLATE: "data",
+    Kind.AGENT_TOOL: "application",
 }
-ALGORITHMS: Final = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512", "sha3_256": "SHA3-256", "sha3_512": "SHA3-512",
-                     "blake2b": "BLAKE2b-512", "blake3": "BLAKE3"}
-LENGTHS: Final = {"MD5": 32, "SHA-1": 40, "SHA-256": 64, "SHA-384": 96, "SHA-512": 128, "SHA3-256": 64, "SHA3-512": 128, "BLAKE2b-512": 128, "BLAKE3": 64}
-SLOTTED: Final = frozenset({
-    "name", "version", "description", "supplier", "author", "endpoint", "metric", "input", "output", "task", "architecture", "architecture_family", "approach",
-    "intended_use", "limitation", "out_of_scope", "bias", "ethics", "tradeoff", "url", "data_file", "personal_data", "governance", "parameters_in_file",
-    "security_contact", "tag", "shards", "files_listed"})
+ALGORITHMS: Final = {
+    "md5": "MD5",
+    "sha1": "SHA-1",
+    "sha256": "SHA-256",
+    "sha384": "SHA-384",
+    "sha512": "SHA-512",
+    "sha3_256": "SHA3-256",
+    "sha3_512": "SHA3-512",
+    "blake2b": "BLAKE2b-512",
+    "blake3": "BLAKE3",
+}
+LENGTHS: Final = {
+    "MD5": 32,
+    "SHA-1": 40,
+    "SHA-256": 64,
+    "SHA-384": 96,
+    "SHA-512": 128,
+    "SHA3-256": 64,
+    "SHA3-512": 128,
+    "BLAKE2b-512": 128,
+    "BLAKE3": 64,
+}
+SLOTTED: Final = frozenset(
+    {
+        "name",
+        "version",
+        "description",
+        "supplier",
+        "author",
+        "endpoint",
+        "metric",
+        "input",
+        "output",
+        "task",
+        "architecture",
+        "architecture_family",
+        "approach",
+        "intended_use",
+        "limitation",
+        "out_of_scope",
+        "bias",
+        "ethics",
+        "tradeoff",
+        "url",
+        "data_file",
+        "personal_data",
+        "governance",
+        "parameters_in_file",
+        "security_contact",
+        "tag",
+        "shards",
+        "files_listed",
+    }
+)
 """Fields with a place of their own; all others become properties."""
 MOST_VALUES: Final = 60
 
@@ -55,7 +109,11 @@ def component(c: Component, a: Assessment, version: str, unknown: list[tuple[str
 
 
 def _is_dataset(graph: Graph) -> bool:
-    return bool(graph.components) and not any(c.primary for c in graph.components) and any(c.kind == Kind.DATASET and c.unit == "" for c in graph.components)
+    return (
+        bool(graph.components)
+        and not any(c.primary for c in graph.components)
+        and any(c.kind == Kind.DATASET and c.unit == "" for c in graph.components)
+    )
 
 
 def hashes(pairs: tuple[tuple[str, str], ...]) -> list[Tree]:
@@ -101,12 +159,19 @@ def _observed(c: Component) -> list[Tree]:
 
 def _pedigree(c: Component, graph: Graph) -> Tree:
     refs = graph.by_ref()
-    ancestors = [(refs[r.target], r.relation) for r in graph.relationships if r.source == c.ref and r.kind in ("derived-from", "source-dataset")]
+    ancestors = [
+        (refs[r.target], r.relation) for r in graph.relationships if r.source == c.ref and r.kind in ("derived-from", "source-dataset")
+    ]
     variants = [(refs[r.target], "variant") for r in graph.relationships if r.source == c.ref and r.kind == "variant-of"]
 
     def short(other: Component, relation: str | None) -> Tree:
-        return {"type": TYPES[other.kind], "name": other.name, "version": other.version, "purl": other.purl,
-                "properties": [prop("relation", relation or "unknown"), prop("ref", other.ref)]}
+        return {
+            "type": TYPES[other.kind],
+            "name": other.name,
+            "version": other.version,
+            "purl": other.purl,
+            "properties": [prop("relation", relation or "unknown"), prop("ref", other.ref)],
+        }
 
     return {"ancestors": [short(*x) for x in ancestors], "variants": [short(*x) for x in variants]}
 
@@ -130,7 +195,11 @@ def _references(c: Component, a: Assessment) -> list[Tree]:
             add("security-contact", f"mailto:{v.value}" if "@" in v.value and ":" not in v.value else v.value)
         elif v.field == "data_file" and isinstance(v.value, str):
             add("distribution", v.value if "://" in v.value else relative(v.value))
-    if c.kind == Kind.MODEL and c.local and any(x.source.technique == "manifest-analysis" and x.source.path.lower().endswith(".md") for x in c.values):
+    if (
+        c.kind == Kind.MODEL
+        and c.local
+        and any(x.source.technique == "manifest-analysis" and x.source.path.lower().endswith(".md") for x in c.values)
+    ):
         card = next(x.source.path for x in c.values if x.source.path.lower().endswith(".md"))
         add("model-card", relative(card))
     for x in c.licenses:
@@ -143,18 +212,30 @@ def file_components(c: Component, a: Assessment) -> list[Tree]:
     """The files that a local component is made of, with their digests."""
     if not c.files:
         return []
-    artifacts = {x.path: x for x in a.survey.artifacts} if len(c.files) > 3 else {x.path: x for x in a.survey.artifacts if x.path in c.files}
+    artifacts = (
+        {x.path: x for x in a.survey.artifacts} if len(c.files) > 3 else {x.path: x for x in a.survey.artifacts if x.path in c.files}
+    )
     rows = []
     for path in c.files:
         x = artifacts.get(path)
         if x is None:
             continue
         ref = hashlib.sha256(f"file\0{c.ref}\0{path}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        rows.append({
-            "type": "file", "bom-ref": f"file:{text(path)[-80:]}:{ref}", "name": path, "hashes": hashes(x.digests),
-            "properties": [prop("format", x.formats[0] if x.formats else None), prop("size", x.size), prop("digest_by", x.digest_by),
-                           prop("coverage", str(x.coverage)), prop("kind", "weights" if is_weights(x.formats) else "data")],
-        })
+        rows.append(
+            {
+                "type": "file",
+                "bom-ref": f"file:{text(path)[-80:]}:{ref}",
+                "name": path,
+                "hashes": hashes(x.digests),
+                "properties": [
+                    prop("format", x.formats[0] if x.formats else None),
+                    prop("size", x.size),
+                    prop("digest_by", x.digest_by),
+                    prop("coverage", str(x.coverage)),
+                    prop("kind", "weights" if is_weights(x.formats) else "data"),
+                ],
+            }
+        )
     return rows
 
 
@@ -163,22 +244,33 @@ def _data(c: Component) -> list[Tree] | None:
         return [{"type": "configuration", "name": c.name}]
     if c.kind != Kind.DATASET:
         return None
-    url = next((v.value for v in c.values if v.field == "data_file" and isinstance(v.value, str)), None) or (c.files[0] if c.files else None)
+    url = next((v.value for v in c.values if v.field == "data_file" and isinstance(v.value, str)), None) or (
+        c.files[0] if c.files else None
+    )
     owners = [str(v.value) for v in c.all("governance")] or ([c.supplier] if c.supplier else [])
-    return [{
-        "type": "dataset",
-        "name": c.name,
-        "contents": {"url": iri(str(url)) if url else (f"https://huggingface.co/datasets/{c.name}" if c.hub == "huggingface" else None)},
-        "sensitiveData": [str(v.value)[:500] for v in c.all("personal_data")],
-        "description": (c.description or "")[:2000],
-        "governance": {"owners": [{"organization": {"name": o}} for o in sorted(set(owners))]} if owners else None,
-    }]
+    return [
+        {
+            "type": "dataset",
+            "name": c.name,
+            "contents": {
+                "url": iri(str(url)) if url else (f"https://huggingface.co/datasets/{c.name}" if c.hub == "huggingface" else None)
+            },
+            "sensitiveData": [str(v.value)[:500] for v in c.all("personal_data")],
+            "description": (c.description or "")[:2000],
+            "governance": {"owners": [{"organization": {"name": o}} for o in sorted(set(owners))]} if owners else None,
+        }
+    ]
 
 
 def properties(c: Component, graph: Graph, unknown: list[tuple[str, str]]) -> list[Tree | None]:
     """Values without a slot, the places of values, and what is not known."""
-    rows: list[Tree | None] = [prop("kind", str(c.kind)), prop("ecosystem", c.ecosystem), prop("hub", c.hub), prop("primary", "true" if c.primary else None),
-                               prop("scope", str(c.scope) if c.scope else None)]
+    rows: list[Tree | None] = [
+        prop("kind", str(c.kind)),
+        prop("ecosystem", c.ecosystem),
+        prop("hub", c.hub),
+        prop("primary", "true" if c.primary else None),
+        prop("scope", str(c.scope) if c.scope else None),
+    ]
     rows += [prop("specifier", s.specifier) for s in c.specifiers[:MOST_VALUES] if s.specifier]
     count: dict[str, int] = {}
     for v in c.values:
@@ -189,7 +281,9 @@ def properties(c: Component, graph: Graph, unknown: list[tuple[str, str]]) -> li
             rows.append(prop(v.field, v.value))
         if n == 1:
             rows.append(source_prop(v.field, v.source))
-    rows += [prop(f"relation:{r.kind}", r.relation) for r in graph.relationships if r.target == c.ref and r.relation and r.kind != "depends-on"][:10]
+    rows += [
+        prop(f"relation:{r.kind}", r.relation) for r in graph.relationships if r.target == c.ref and r.relation and r.kind != "depends-on"
+    ][:10]
     rows += [prop(f"unknown:{field}", reason) for field, reason in unknown]
     unique: dict[tuple[str, str], Tree] = {(r["name"], r["value"]): r for r in rows if r}
     return list(unique.values())
@@ -201,7 +295,9 @@ FLOWS: Final = {str(Role.TELEMETRY): "inbound", str(Role.INDEX): "outbound"}
 def service(c: Component, graph: Graph, version: str, unknown: list[tuple[str, str]]) -> Tree:
     """A service: provider, endpoints, the direction of data as far as the code shows it; the classification of data is not known."""
     relation = next((r.relation for r in graph.relationships if r.target == c.ref and r.relation), None)
-    endpoints = sorted({u for v in c.values if v.field == "endpoint" and isinstance(v.value, str) and "://" in v.value and (u := iri(v.value))})
+    endpoints = sorted(
+        {u for v in c.values if v.field == "endpoint" and isinstance(v.value, str) and "://" in v.value and (u := iri(v.value))}
+    )
     token = any(v.field in ("token", "api_key", "key_variable") for v in c.values)
     return {
         "bom-ref": c.ref,
@@ -213,5 +309,8 @@ def service(c: Component, graph: Graph, version: str, unknown: list[tuple[str, s
         "x-trust-boundary": True,
         "data": [{"flow": FLOWS.get(str(relation), "bi-directional"), "classification": "unknown"}],
         "licenses": licenses(c, version),
-        "properties": [*properties(c, graph, unknown), *(source_prop("endpoint" if endpoints else "name", s) for s in c.evidence[:MOST_VALUES])],
+        "properties": [
+            *properties(c, graph, unknown),
+            *(source_prop("endpoint" if endpoints else "name", s) for s in c.evidence[:MOST_VALUES]),
+        ],
     }

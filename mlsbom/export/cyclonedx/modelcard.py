@@ -27,7 +27,10 @@ def model_card(c: Component, graph: Graph, version: str) -> Tree | None:
         "outputs": [{"format": _short(v)} for v in _unique(c.all("output"))],
     }
     metrics = [_metric(v) for v in c.all("metric")[:MOST] if isinstance(v.value, dict)]
-    texts = {name: [_short(v) for v in _unique(c.all(name))] for name in ("intended_use", "limitation", "out_of_scope", "bias", "ethics", "tradeoff")}
+    texts = {
+        name: [_short(v) for v in _unique(c.all(name))]
+        for name in ("intended_use", "limitation", "out_of_scope", "bias", "ethics", "tradeoff")
+    }
     considerations: Tree = {
         "useCases": texts["intended_use"],
         "technicalLimitations": texts["limitation"] + texts["out_of_scope"],
@@ -37,7 +40,9 @@ def model_card(c: Component, graph: Graph, version: str) -> Tree | None:
     co2 = c.value("co2_grams")
     if version != "1.5":
         considerations["environmentalConsiderations"] = {"properties": [prop("co2_grams", co2), prop("energy_kwh", c.value("energy_kwh"))]}
-    own = [prop(f"train:{name}" if name in ("hyperparameter", "hardware") else name, v.value) for name in TRAINING for v in c.all(name)[:MOST]]
+    own = [
+        prop(f"train:{name}" if name in ("hyperparameter", "hardware") else name, v.value) for name in TRAINING for v in c.all(name)[:MOST]
+    ]
     if version == "1.5":
         own += [prop("co2_grams", co2), prop("energy_kwh", c.value("energy_kwh"))]
     return {
@@ -50,8 +55,11 @@ def model_card(c: Component, graph: Graph, version: str) -> Tree | None:
 
 def _metric(v: Value) -> Tree:
     m = v.value
-    return {"type": str(m.get("name") or m.get("type") or "metric"), "value": str(m["value"]) if "value" in m else None,
-            "slice": str(m.get("slice") or m.get("dataset") or "") or None}
+    return {
+        "type": str(m.get("name") or m.get("type") or "metric"),
+        "value": str(m["value"]) if "value" in m else None,
+        "slice": str(m.get("slice") or m.get("dataset") or "") or None,
+    }
 
 
 def _unique(values: list[Value]) -> list[Value]:

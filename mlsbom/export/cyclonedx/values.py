@@ -71,7 +71,9 @@ def evidence(c: Component, version: str) -> Tree:
     if not c.evidence:
         return {}
     best = c.evidence[0]
-    methods = [{"technique": t, "confidence": conf} for t, conf in sorted({str(s.technique): s.confidence for s in reversed(c.evidence)}.items())]
+    methods = [
+        {"technique": t, "confidence": conf} for t, conf in sorted({str(s.technique): s.confidence for s in reversed(c.evidence)}.items())
+    ]
     identity: list[Tree] = []
     for field, value in (("name", c.name), ("version", c.version), ("purl", c.purl)):
         if value:

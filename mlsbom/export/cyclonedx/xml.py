@@ -12,20 +12,70 @@ from mlsbom.model import Assessment
 Tree = dict[str, Any]
 _INVALID: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-COMPONENT: Final = ("supplier", "manufacturer", "authors", "publisher", "group", "name", "version", "description", "scope", "hashes", "licenses", "copyright", "cpe",
-                    "purl", "pedigree", "externalReferences", "properties", "components", "evidence", "modelCard", "data")
-SERVICE: Final = ("provider", "group", "name", "version", "description", "endpoints", "authenticated", "x-trust-boundary", "data", "licenses", "externalReferences", "properties")
+COMPONENT: Final = (
+    "supplier",
+    "manufacturer",
+    "authors",
+    "publisher",
+    "group",
+    "name",
+    "version",
+    "description",
+    "scope",
+    "hashes",
+    "licenses",
+    "copyright",
+    "cpe",
+    "purl",
+    "pedigree",
+    "externalReferences",
+    "properties",
+    "components",
+    "evidence",
+    "modelCard",
+    "data",
+)
+SERVICE: Final = (
+    "provider",
+    "group",
+    "name",
+    "version",
+    "description",
+    "endpoints",
+    "authenticated",
+    "x-trust-boundary",
+    "data",
+    "licenses",
+    "externalReferences",
+    "properties",
+)
 DATA: Final = ("type", "name", "contents", "classification", "sensitiveData", "description", "governance")
-WRAPPED: Final = {"datasets": "dataset", "inputs": "input", "outputs": "output", "performanceMetrics": "performanceMetric", "useCases": "useCase",
-                  "technicalLimitations": "technicalLimitation", "performanceTradeoffs": "performanceTradeoff", "ethicalConsiderations": "ethicalConsideration",
-                  "users": "user", "owners": "owner", "endpoints": "endpoint", "occurrences": "occurrence", "methods": "method", "lifecycles": "lifecycle"}
+WRAPPED: Final = {
+    "datasets": "dataset",
+    "inputs": "input",
+    "outputs": "output",
+    "performanceMetrics": "performanceMetric",
+    "useCases": "useCase",
+    "technicalLimitations": "technicalLimitation",
+    "performanceTradeoffs": "performanceTradeoff",
+    "ethicalConsiderations": "ethicalConsideration",
+    "users": "user",
+    "owners": "owner",
+    "endpoints": "endpoint",
+    "occurrences": "occurrence",
+    "methods": "method",
+    "lifecycles": "lifecycle",
+}
 ATTRIBUTES: Final = {"bom-ref": "bom-ref", "mime-type": "mime-type"}
 
 
 def render(assessment: Assessment, version: str) -> bytes:
     """The document as UTF-8 bytes with a declaration."""
     tree = build(assessment, version)
-    root = ET.Element("bom", {"xmlns": f"http://cyclonedx.org/schema/bom/{version}", "serialNumber": tree["serialNumber"], "version": str(tree["version"])})
+    root = ET.Element(
+        "bom",
+        {"xmlns": f"http://cyclonedx.org/schema/bom/{version}", "serialNumber": tree["serialNumber"], "version": str(tree["version"])},
+    )
     metadata = ET.SubElement(root, "metadata")
     m = tree["metadata"]
     _leaf(metadata, "timestamp", m["timestamp"])
@@ -54,7 +104,7 @@ def render(assessment: Assessment, version: str) -> bytes:
                 for ref in c[name]:
                     ET.SubElement(group, inner, {"ref": _text(ref)})
     ET.indent(root, " ")
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "utf-8") + b"\n"
+    return b"".join((b'<?xml version="1.0" encoding="UTF-8"?>\n', bytes(ET.tostring(root, "utf-8")), b"\n"))
 
 
 def _text(value: Any) -> str:

@@ -19,14 +19,37 @@ Tree = dict[str, Any]
 CREATION: Final = "_:creation"
 TYPES: Final = {Kind.MODEL: "ai_AIPackage", Kind.DATASET: "dataset_DatasetPackage"}
 PURPOSE: Final = {
-    Kind.APPLICATION: "application", Kind.MODEL: "model", Kind.DATASET: "data", Kind.PACKAGE: "library", Kind.CODE: "source", Kind.CONTAINER: "container",
-    Kind.SERVICE: "other", Kind.AGENT_TOOL: "application", Kind.TOKENIZER: "configuration", Kind.TEMPLATE: "configuration",
+    Kind.APPLICATION: "application",
+    Kind.MODEL: "model",
+    Kind.DATASET: "data",
+    Kind.PACKAGE: "library",
+    Kind.CODE: "source",
+    Kind.CONTAINER: "container",
+    Kind.SERVICE: "other",
+    Kind.AGENT_TOOL: "application",
+    Kind.TOKENIZER: "configuration",
+    Kind.TEMPLATE: "configuration",
 }
-HASHES: Final = {"md5": "md5", "sha1": "sha1", "sha256": "sha256", "sha384": "sha384", "sha512": "sha512", "blake2b": "blake2b512", "blake3": "blake3"}
+HASHES: Final = {
+    "md5": "md5",
+    "sha1": "sha1",
+    "sha256": "sha256",
+    "sha384": "sha384",
+    "sha512": "sha512",
+    "blake2b": "blake2b512",
+    "blake3": "blake3",
+}
 EDGES: Final = {
-    "contains": ("contains", False), "depends-on": ("dependsOn", False), "derived-from": ("ancestorOf", True), "variant-of": ("hasVariant", False),
-    "trained-on": ("trainedOn", False), "tested-on": ("testedOn", False), "source-dataset": ("ancestorOf", True), "loads-code": ("dependsOn", False),
-    "calls": ("dependsOn", False), "runs-in": ("hasHost", False),
+    "contains": ("contains", False),
+    "depends-on": ("dependsOn", False),
+    "derived-from": ("ancestorOf", True),
+    "variant-of": ("hasVariant", False),
+    "trained-on": ("trainedOn", False),
+    "tested-on": ("testedOn", False),
+    "source-dataset": ("ancestorOf", True),
+    "loads-code": ("dependsOn", False),
+    "calls": ("dependsOn", False),
+    "runs-in": ("hasHost", False),
 }
 """Kind -> (relationship type, whether its ends are swapped)."""
 
@@ -34,7 +57,9 @@ EDGES: Final = {
 class _Graph:
     def __init__(self, a: Assessment) -> None:
         self.a = a
-        seed = "\0".join((a.survey.target.digest, a.survey.target.name, a.survey.tool.version, a.survey.tool.signatures_digest, a.survey.created))
+        seed = "\0".join(
+            (a.survey.target.digest, a.survey.target.name, a.survey.tool.version, a.survey.tool.signatures_digest, a.survey.created)
+        )
         self.base = f"urn:spdx.dev:{uuid.uuid5(NAMESPACE, 'spdx3' + seed)}"
         self.elements: list[Tree] = []
         self.agents: dict[str, str] = {}
@@ -60,7 +85,9 @@ class _Graph:
 
     def expression(self, expression: str) -> str:
         if expression not in self.licenses:
-            self.licenses[expression] = self.add("simplelicensing_LicenseExpression", f"license-{len(self.licenses) + 1:04d}", simplelicensing_licenseExpression=expression)
+            self.licenses[expression] = self.add(
+                "simplelicensing_LicenseExpression", f"license-{len(self.licenses) + 1:04d}", simplelicensing_licenseExpression=expression
+            )
         return self.licenses[expression]
 
 
@@ -82,9 +109,23 @@ def build(a: Assessment) -> Tree:
     members = [e["spdxId"] for e in g.elements]
     sbom = g.add("software_Sbom", "sbom", rootElement=[ids[a.graph.root.ref]], element=members, software_sbomType=["analyzed"])
     profiles = ["core", "software", "simpleLicensing"]
-    document = g.add("SpdxDocument", "document", name=text(a.survey.target.name) or "sbom", rootElement=[sbom], element=[*members, sbom],
-                     profileConformance=profiles, dataLicense=g.expression("CC0-1.0"))
-    creation = {"type": "CreationInfo", "@id": CREATION, "specVersion": "3.0.1", "created": a.survey.created, "createdBy": [tool_agent], "createdUsing": [tool]}
+    document = g.add(
+        "SpdxDocument",
+        "document",
+        name=text(a.survey.target.name) or "sbom",
+        rootElement=[sbom],
+        element=[*members, sbom],
+        profileConformance=profiles,
+        dataLicense=g.expression("CC0-1.0"),
+    )
+    creation = {
+        "type": "CreationInfo",
+        "@id": CREATION,
+        "specVersion": "3.0.1",
+        "created": a.survey.created,
+        "createdBy": [tool_agent],
+        "createdUsing": [tool],
+    }
     last = next(e for e in g.elements if e["spdxId"] == document)
     last["element"] = [e["spdxId"] for e in g.elements if e is not last]
     return clean({"@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld", "@graph": [creation, *g.elements]})  # type: ignore[no-any-return]
@@ -131,9 +172,20 @@ def _texts(c: Component, *fields: str) -> list[str]:
 
 
 def _ai(c: Component) -> Tree:
-    entries = [("parameters", c.value("parameters")), ("dtype", c.value("dtype")), ("context_length", c.value("context_length")), ("quantization", c.value("quantization"))]
-    entries += [(str(v.value.get("name")), v.value.get("value")) for v in [*c.all("hyperparameter"), *c.all("dimension")][:200] if isinstance(v.value, dict)]
-    metrics = [(str(v.value.get("name") or v.value.get("type")), v.value.get("value")) for v in c.all("metric")[:200] if isinstance(v.value, dict)]
+    entries = [
+        ("parameters", c.value("parameters")),
+        ("dtype", c.value("dtype")),
+        ("context_length", c.value("context_length")),
+        ("quantization", c.value("quantization")),
+    ]
+    entries += [
+        (str(v.value.get("name")), v.value.get("value"))
+        for v in [*c.all("hyperparameter"), *c.all("dimension")][:200]
+        if isinstance(v.value, dict)
+    ]
+    metrics = [
+        (str(v.value.get("name") or v.value.get("type")), v.value.get("value")) for v in c.all("metric")[:200] if isinstance(v.value, dict)
+    ]
     out: Tree = {
         "ai_typeOfModel": sorted({plain(v) for v in (c.value("architecture"), c.value("architecture_family")) if v}),
         "ai_domain": _texts(c, "task"),
@@ -148,8 +200,12 @@ def _ai(c: Component) -> Tree:
     }
     energy = c.value("energy_kwh")
     if isinstance(energy, (int, float)):
-        out["ai_energyConsumption"] = {"type": "ai_EnergyConsumption", "ai_trainingEnergyConsumption": [
-            {"type": "ai_EnergyConsumptionDescription", "ai_energyQuantity": float(energy), "ai_energyUnit": "kilowattHour"}]}
+        out["ai_energyConsumption"] = {
+            "type": "ai_EnergyConsumption",
+            "ai_trainingEnergyConsumption": [
+                {"type": "ai_EnergyConsumptionDescription", "ai_energyQuantity": float(energy), "ai_energyUnit": "kilowattHour"}
+            ],
+        }
     return out
 
 
@@ -158,8 +214,21 @@ def _dictionary(entries: list[tuple[str, Any]]) -> list[Tree]:
     return [{"type": "DictionaryEntry", "key": text(k), "value": text(v)[:2000]} for k, v in rows if v != ""]
 
 
-KINDS_OF_DATA: Final = {"text": "text", "image": "image", "audio": "audio", "video": "video", "tabular": "structured", "time-series": "timeseries", "speech": "audio",
-                        "visual": "image", "translation": "text", "question": "text", "token": "text", "fill": "text", "summarization": "text"}
+KINDS_OF_DATA: Final = {
+    "text": "text",
+    "image": "image",
+    "audio": "audio",
+    "video": "video",
+    "tabular": "structured",
+    "time-series": "timeseries",
+    "speech": "audio",
+    "visual": "image",
+    "translation": "text",
+    "question": "text",
+    "token": "text",
+    "fill": "text",
+    "summarization": "text",
+}
 
 
 def _dataset(c: Component) -> Tree:
@@ -185,13 +254,28 @@ def _relationship(g: _Graph, r: Relationship, ids: dict[str, str]) -> None:
     kind, swapped = EDGES[r.kind]
     start, to = (ids[r.target], ids[r.source]) if swapped else (ids[r.source], ids[r.target])
     places = ", ".join(f"{location(e)}:{e.line}" if e.line else location(e) for e in r.evidence[:10])
-    words = [w for w in (r.kind if EDGES[r.kind][0].lower() != r.kind.replace("-", "") else "", r.relation or "", f"stated at {places}" if places else "") if w]
+    words = [
+        w
+        for w in (
+            r.kind if EDGES[r.kind][0].lower() != r.kind.replace("-", "") else "",
+            r.relation or "",
+            f"stated at {places}" if places else "",
+        )
+        if w
+    ]
     if r.kind == "depends-on" and r.relation == "optional":
         kind = "hasOptionalDependency"
     if r.kind == "depends-on" and r.relation in ("dev", "build", "runtime"):
         g.count += 1
         scope = {"dev": "development", "build": "build", "runtime": "runtime"}[r.relation]
-        g.add("LifecycleScopedRelationship", f"relationship-{g.count:05d}", relationshipType=kind, **{"from": start, "to": [to]}, scope=scope, comment=text("; ".join(words)))
+        g.add(
+            "LifecycleScopedRelationship",
+            f"relationship-{g.count:05d}",
+            relationshipType=kind,
+            **{"from": start, "to": [to]},
+            scope=scope,
+            comment=text("; ".join(words)),
+        )
         return
     g.relate(kind, start, [to], comment=text("; ".join(words)))
 
@@ -199,14 +283,20 @@ def _relationship(g: _Graph, r: Relationship, ids: dict[str, str]) -> None:
 def _extras(g: _Graph, c: Component, where: str, unknown: list[str]) -> None:
     """Files, licences and evidence of a component."""
     artifacts = {x.path: x for x in g.a.survey.artifacts} if c.files else {}
-    files = []
+    files: list[str] = []
     for path in c.files:
         x = artifacts.get(path)
         if x is not None:
-            files.append(g.add("software_File", f"file-{c.ref.rsplit(':', 1)[-1]}-{len(files) + 1:05d}", name=text(path),
-                               verifiedUsing=[{"type": "Hash", "algorithm": HASHES[al], "hashValue": h} for al, h in x.digests if al in HASHES],
-                               software_primaryPurpose="model" if c.kind == Kind.MODEL else "data",
-                               comment=f"format {x.formats[0] if x.formats else 'unknown'}; {x.size} bytes; digest {x.digest_by}; read: {x.coverage}"))
+            files.append(
+                g.add(
+                    "software_File",
+                    f"file-{c.ref.rsplit(':', 1)[-1]}-{len(files) + 1:05d}",
+                    name=text(path),
+                    verifiedUsing=[{"type": "Hash", "algorithm": HASHES[al], "hashValue": h} for al, h in x.digests if al in HASHES],
+                    software_primaryPurpose="model" if c.kind == Kind.MODEL else "data",
+                    comment=f"format {x.formats[0] if x.formats else 'unknown'}; {x.size} bytes; digest {x.digest_by}; read: {x.coverage}",
+                )
+            )
     if files:
         g.relate("hasDistributionArtifact", where, files)
     declared = sorted({expression_of(x) or license_ref(name_of(x)) for x in c.licenses if x.role == "declared"})
@@ -216,6 +306,9 @@ def _extras(g: _Graph, c: Component, where: str, unknown: list[str]) -> None:
     if concluded and any(x.role == "concluded" for x in c.licenses):
         g.relate("hasConcludedLicense", where, [g.expression(concluded)])
     if c.evidence:
-        places = "; ".join(f"{location(s)}" + (f":{s.line}" if s.line else f"#{s.key}" if s.key else "") + f" ({s.technique}, {s.confidence:g})" for s in c.evidence[:20])
+        places = "; ".join(
+            f"{location(s)}" + (f":{s.line}" if s.line else f"#{s.key}" if s.key else "") + f" ({s.technique}, {s.confidence:g})"
+            for s in c.evidence[:20]
+        )
         g.count += 1
         g.add("Annotation", f"annotation-{g.count:05d}", annotationType="other", subject=where, statement=text(f"evidence: {places}"))

@@ -1,4 +1,5 @@
-"""Notebooks: the references of their code cells, and of the commands in them. Text cells and outputs are never read.
+"""Notebooks: the references of their code cells, and the downloads of the commands in them (what those install and fetch from hubs is read
+by the inspector of manifests). Text cells and outputs are never read.
 
 Cells are parsed one by one, so that one broken cell costs itself alone, and then read as one source, so that a name that one cell binds is
 known in the next. Lines are those of the file, where every source line of a cell stands on a line of its own.
@@ -17,12 +18,10 @@ from mlsbom.formats.located import Located
 from mlsbom.inspectors import Context, Yield, providers
 from mlsbom.inspectors.code.calls import Code
 from mlsbom.inspectors.code.references import of_code
-from mlsbom.inspectors.manifests import commands
-from mlsbom.model import Evidence, Kind, Reference, Role, Rule, Scope, Shortfall, Status, Technique
+from mlsbom.model import Evidence, Kind, Reference, Role, Rule, Shortfall, Status, Technique
 
 RULES: tuple[Rule, ...] = ()
 
-_SETTING = commands.Setting(parser="notebook", scope=Scope.SCRIPT)
 _MAGIC = re.compile(r"^(\s*)(?:!|%|\?)")
 _ASSIGNED = re.compile(r"^(\s*)([\w, ]+?)\s*=\s*[!%]")
 _SHELL_CELL = re.compile(r"^%%(?:bash|sh|shell|script\s+(?:ba)?sh|!)|^!!")
@@ -69,7 +68,10 @@ def _cell(source: Located, out: Cells) -> None:
         return
     if first.startswith("%%") and not _PYTHON_CELL.match(first):
         return
-    text = [_plain(line, row, out) for line, row in rows]
+    text: list[str] = []
+    for n, (line, row) in enumerate(rows):
+        continued = n > 0 and rows[n - 1][1].rstrip().endswith("\\") and text[-1].strip() in ("pass", "")
+        text.append("" if continued else _plain(line, row, out))
     try:
         python.parse_text("\n".join(text))
     except Malformed as e:
@@ -101,7 +103,6 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     code = Code.of_text(python.parse_text(text), text, lambda n: found.lines[min(max(n, 1), len(found.lines)) - 1] if found.lines else 1)
     yield from of_code(code)
     for line, command in found.shell:
-        yield from commands.facts(command, line, _SETTING)
         yield from _downloads(command, line)
 
 

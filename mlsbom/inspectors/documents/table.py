@@ -1,7 +1,8 @@
-"""The rows of the inspectors of documents."""
+"""The rows of the inspectors of documents: those of the families that look at them."""
 
 from __future__ import annotations
 
 from mlsbom.inspectors import Row
+from mlsbom.inspectors.documents import rows_attestations, rows_documents
 
-ROWS: tuple[Row, ...] = ()
+ROWS: tuple[Row, ...] = (*rows_documents.ROWS, *rows_attestations.ROWS)

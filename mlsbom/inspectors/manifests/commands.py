@@ -149,7 +149,7 @@ def variable(name: str, value: str, line: int | None, setting: Setting) -> Itera
     elif name.upper() in ("PIP_TRUSTED_HOST", "UV_INSECURE_HOST"):
         yield from emit.untrusted(value, line, name, setting.key)
     elif name.upper() in MODEL_VARIABLES and looks_like_hub_id(value):
-        yield _model(Word(value, line or 1), setting, sure=emit.RANGED, exact_line=line)
+        yield model_reference(Word(value, line or 1), setting, sure=emit.RANGED, exact_line=line)
 
 
 # --- installers --------------------------------------------------------------------------------------------------------------------
@@ -400,8 +400,18 @@ def npm_word(text: str, line: int | None, setting: Setting) -> Iterator[Yield]:
 # --- models, data sets, images -----------------------------------------------------------------------------------------------------
 
 
-def _model(word: Word, setting: Setting, *, version: str | None = None, attrs: tuple[tuple[str, str], ...] = (), kind: Kind = Kind.MODEL,
-           sure: float | None = None, hub: str = "huggingface", exact_line: int | None = -1) -> Reference:  # fmt: skip
+def model_reference(
+    word: Word,
+    setting: Setting,
+    *,
+    version: str | None = None,
+    attrs: tuple[tuple[str, str], ...] = (),
+    kind: Kind = Kind.MODEL,
+    sure: float | None = None,
+    hub: str = "huggingface",
+    exact_line: int | None = -1,
+) -> Reference:
+    """A model or data set that a word of a command names."""
     line = word.line if exact_line == -1 else exact_line
     place = emit.place(line, setting.confidence if sure is None else sure, setting.key)
     return Reference(kind=kind, name=word.text, role=Role.USED, version=version, hub=hub, attrs=attrs, evidence=place)
@@ -422,7 +432,7 @@ def _hub_download(words: Command, setting: Setting) -> Iterator[Yield]:
     target = next((w for w in words[at + 1 :] if not w.text.startswith("-")), None)
     kind = {"dataset": Kind.DATASET, "space": Kind.CODE}.get(_option(words, "--repo-type") or "model", Kind.MODEL)
     if target is not None and re.fullmatch(r"[A-Za-z0-9][\w.-]*(?:/[\w.-]+)?", target.text):
-        yield _model(target, setting, version=_option(words, "--revision"), kind=kind)
+        yield model_reference(target, setting, version=_option(words, "--revision"), kind=kind)
     elif target is not None:
         yield emit.trouble(f"what is downloaded is a variable: {target.text[:80]!r}", target.line)
 
@@ -432,14 +442,14 @@ def _ollama(words: Command, setting: Setting) -> Iterator[Yield]:
         name, _, tag = words[2].text.partition(":")
         on_hub = name.removeprefix("hf.co/") if name.startswith("hf.co/") else None
         word = Word(on_hub or name, words[2].line)
-        yield _model(word, setting, version=tag or None, hub="huggingface" if on_hub else "ollama")
+        yield model_reference(word, setting, version=tag or None, hub="huggingface" if on_hub else "ollama")
 
 
 def _git(words: Command, setting: Setting) -> Iterator[Yield]:
     for word in words[1:]:
         if m := _HUB_URL.fullmatch(word.text):
             kind = {"datasets/": Kind.DATASET, "spaces/": Kind.CODE}.get(m[1] or "", Kind.MODEL)
-            yield _model(Word(m[2], word.line), setting, version=_option(words, "-b", "--branch"), kind=kind)
+            yield model_reference(Word(m[2], word.line), setting, version=_option(words, "-b", "--branch"), kind=kind)
 
 
 def _docker(words: Command, setting: Setting) -> Iterator[Yield]:
@@ -476,7 +486,7 @@ def _models(words: Command, program: str, setting: Setting) -> Iterator[Yield]:
         plain = next((w for w in words[at + 1 :] if not w.text.startswith("-") and w.text not in ("api_server", "gradio", "chat")), None)
         if plain is not None and looks_like_hub_id(plain.text):
             seen.add(plain.text)
-            yield _model(plain, setting, version=revision, attrs=attrs)
+            yield model_reference(plain, setting, version=revision, attrs=attrs)
     for n, word in enumerate(words):
         option, eq, value = word.text.partition("=")
         kind = Kind.MODEL if option in _MODEL_OPTIONS else Kind.DATASET if option in _DATA_OPTIONS else None
@@ -488,14 +498,14 @@ def _models(words: Command, program: str, setting: Setting) -> Iterator[Yield]:
             ):
                 if looks_like_hub_id(inner[1]) and inner[1] not in seen:
                     seen.add(inner[1])
-                    yield _model(Word(inner[1], word.line), setting, attrs=attrs)
+                    yield model_reference(Word(inner[1], word.line), setting, attrs=attrs)
             continue
         found = Word(value, word.line) if eq else words[n + 1] if n + 1 < len(words) else None
         name, _, tail = found.text.partition(":") if found is not None else ("", "", "")
         if found is not None and looks_like_hub_id(name) and name not in seen and not tail.startswith("/"):
             seen.add(name)
             version = revision if option in ("--model", "--model-id", "--model-path", "--model_name_or_path") else None
-            yield _model(Word(name, found.line), setting, version=version, kind=kind, attrs=attrs if kind is Kind.MODEL else ())
+            yield model_reference(Word(name, found.line), setting, version=version, kind=kind, attrs=attrs if kind is Kind.MODEL else ())
 
 
 _READERS: Final = {

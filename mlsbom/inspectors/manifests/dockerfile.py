@@ -43,7 +43,9 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
             yield from _copy(one, document, known)
         elif one.name == "EXPOSE":
             ports = dockerfile.substitute(one.text, known).split()
-            yield Statement(field="infrastructure", value=f"exposes {' '.join(ports)}"[:200], about="root", evidence=emit.place(one.line, emit.PINNED))
+            yield Statement(
+                field="infrastructure", value=f"exposes {' '.join(ports)}"[:200], about="root", evidence=emit.place(one.line, emit.PINNED)
+            )
     if document.cut:
         yield emit.trouble(f"more than {dockerfile.INSTRUCTIONS} instructions")
     if not seen_from:
@@ -78,9 +80,10 @@ def _copy(one: Instruction, document: dockerfile.Document, known: dict[str, str]
 
 def _command(one: Instruction, known: dict[str, str]) -> Iterator[Yield]:
     if one.words is not None:
-        words = [Word(dockerfile.substitute(w, known), one.line) for w in one.words]
+        cursor = emit.Cursor(one.text)
+        words = [Word(dockerfile.substitute(w, known), one.line + (cursor.quoted(w) or 1) - 1) for w in one.words]
         if len(words) == 3 and _SCRIPT.match(words[0].text.rsplit("/", 1)[-1]) and re.fullmatch(r"-\w*c", words[1].text):
-            yield from commands.facts(words[2].text, one.line, SETTING, known)
+            yield from commands.facts(words[2].text, words[2].line, SETTING, known)
         elif words:
             yield from commands.of_command(words, SETTING)
         return

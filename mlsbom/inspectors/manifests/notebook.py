@@ -103,7 +103,10 @@ def _calls(source: str, cursor: emit.Cursor, setting: Setting) -> Iterator[Yield
         if isinstance(first, ast.Constant) and isinstance(first.value, str):
             yield from commands.facts(first.value, line, setting)
         elif isinstance(first, ast.List):
-            words = [e.value if isinstance(e, ast.Constant) and isinstance(e.value, str) else "python" if _is_python(e) else "$?" for e in first.elts]
+            words = [
+                e.value if isinstance(e, ast.Constant) and isinstance(e.value, str) else "python" if _is_python(e) else "$?"
+                for e in first.elts
+            ]
             yield from commands.of_command([Word(w, line) for w in words], setting)
 
 

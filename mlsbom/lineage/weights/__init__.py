@@ -22,6 +22,7 @@ from mlsbom.lineage.weights.scales import apply_by_name
 READERS: Final[dict[str, str]] = {
     "safetensors": "safetensors", "gguf": "gguf", "torchscript": "torch", "torch-zip": "torch", "pickle": "torch", "torch-legacy": "torch", "onnx": "onnx",
     "tflite": "tflite", "keras-zip": "hdf5", "hdf5": "hdf5", "npz": "numpy", "npy": "numpy", "paddle": "paddle", "tfjs": "tfjs",
+    "json": "tfjs",
 }  # fmt: skip
 """Format -> module of this package. The first format of a file that has one is read."""
 
@@ -53,7 +54,11 @@ def open_weights(path: str) -> Weights:
 
 def read_blob(blob: Blob, formats: tuple[str, ...], weights: Weights) -> None:
     """Add the tensors of one blob. Raises ReadError where its container is broken at the root or not known."""
+    from mlsbom.lineage.weights.paddle import is_parameters
+
     module = next((READERS[f] for f in formats if f in READERS), None)
+    if module is None and is_parameters(blob):
+        module = "paddle"
     if module is None:
         raise Opaque(f"{formats[0] if formats else 'unknown'}: no weights are read from this kind of file")
     own = Weights()
@@ -97,12 +102,24 @@ def _open_file(path: str, name: str, weights: Weights, *, alone: bool) -> None:
     own = Weights()
     try:
         formats = identify(blob, os.path.basename(path))
-        if not alone and not any(f in READERS for f in formats):
+        if not alone and not _holds_weights(blob, formats):
             return
         read_blob(blob, formats, own)
     except ReadError as e:
         own.fail(name, e)
     _adopt(weights, own, "" if alone else name)
+
+
+def _holds_weights(blob: SiblingBlob, formats: tuple[str, ...]) -> bool:
+    """Whether a file of a folder is one to read: of JSON only manifests of weights are."""
+    from mlsbom.lineage.weights.paddle import is_parameters
+    from mlsbom.lineage.weights.tfjs import is_manifest
+
+    if formats[:1] == ("json",):
+        return is_manifest(blob)
+    if is_parameters(blob):  # read with its program, where that is here
+        return not os.path.exists(os.path.join(blob.folder, blob.name.rsplit(".", 1)[0] + ".pdmodel"))
+    return any(f in READERS for f in formats)
 
 
 def _adopt(weights: Weights, own: Weights, prefix: str) -> None:
@@ -146,6 +163,25 @@ def sibling_of(blob: Blob, name: str, weights: Weights) -> Blob:
     if not isinstance(blob, SiblingBlob):
         raise Unreadable(f"{name}: stands in another file, which cannot be reached from here")
     return blob.sibling(name, weights)
+
+
+class Joined(Blob):
+    """Several blobs, one after another, as one."""
+
+    def __init__(self, parts: list[Blob], name: str) -> None:
+        super().__init__(name, sum(p.size for p in parts))
+        self.parts = parts
+
+    def _read(self, offset: int, length: int) -> bytes:
+        out = []
+        for part in self.parts:
+            if length > 0 and offset < part.size:
+                piece = part.read_at(offset, length)
+                out.append(piece)
+                offset, length = 0, length - len(piece)
+            else:
+                offset -= part.size
+        return b"".join(out)
 
 
 def _open_folder(root: str, weights: Weights) -> None:

@@ -61,28 +61,8 @@ def read(blob: Blob, weights: Weights) -> None:
 
 def _fields(blob: Blob, start: int, end: int) -> Iterator[tuple[int, int, int | Span]]:
     """(field number, wire type, value): a number, or where a counted field stands. Raises Malformed."""
-    at = start
-    while at < end:
-        head = memoryview(blob.read_at(at, min(20, end - at)))
-        key, used = protobuf.varint(head, 0, at)
-        number, wire = key >> 3, key & 7
-        value: int | Span
-        if wire == protobuf.VARINT:
-            value, used = protobuf.varint(head, used, at)
-        elif wire == protobuf.BYTES:
-            size, used = protobuf.varint(head, used, at)
-            value = (at + used, at + used + size)
-            used += size
-        elif wire in (protobuf.FIXED64, protobuf.FIXED32):
-            width = 8 if wire == protobuf.FIXED64 else 4
-            value = int.from_bytes(head[used : used + width], "little")
-            used += width
-        else:
-            raise Malformed(f"wire type {wire} in a protocol buffer", offset=at)
-        at += used
-        if number == 0 or at > end:
-            raise Malformed("a field that leaves its message", offset=at)
-        yield number, wire, value
+    for number, wire, value, at in protobuf.fields(blob.parsed(protobuf.view)[start:end], start):
+        yield number, wire, value if isinstance(value, int) else (at, at + len(value))
 
 
 def _text(blob: Blob, span: int | Span) -> str:

@@ -1,0 +1,135 @@
+"""Controllable: who can read it, change it, cut it off (criteria, CO1 to CO8)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mlsbom.assess.view import NA, Check, Outcome, View, failed, failed_by, not_shown, passed
+from mlsbom.model import Component, Kind
+
+C = "controllable"
+GRADED: Final = (Kind.MODEL, Kind.APPLICATION, Kind.SERVICE)
+REMOTE: Final = ("LICENSE-REMOTE", "LICENSE-REVOCABLE")
+INDEX: Final = frozenset({"index"})
+
+
+def co1(v: View, c: Component) -> Outcome:
+    if c.kind == Kind.SERVICE:
+        return failed("runs elsewhere")
+    if c.kind not in GRADED:
+        return NA
+    away = [
+        u.detail
+        for u in v.graph.unknowns
+        if u.reason == "not-fetched" and u.field == "content" and (u.ref == c.ref or c.kind == Kind.APPLICATION)
+    ]
+    if away:
+        return failed(away[0])
+    if c.kind == Kind.MODEL and not c.local:
+        return failed("its files are not in the target: they would be fetched when it runs")
+    return passed()
+
+
+def co2(v: View, c: Component) -> Outcome:
+    if c.kind not in GRADED:
+        return NA
+    a = v.attestation(c, "jurisdiction")
+    if a is not None:
+        return passed(f"attested by {a.by}")
+    law = c.value("governing_law")
+    if c.supplier and law:
+        return passed()
+    return not_shown("not recorded: " + " and ".join(n for n, x in (("supplier", c.supplier), ("governing law", law)) if not x))
+
+
+def co3(v: View, c: Component) -> Outcome:
+    """A static check: what code and configuration call. The package index is needed to build, not to run."""
+    if c.kind not in (Kind.APPLICATION, Kind.MODEL):
+        return NA
+    if c.kind == Kind.MODEL and not c.local:
+        return NA
+    called = [
+        (s, r)
+        for r in v.graph.relationships
+        if r.kind == "calls" and (s := v.by_ref[r.target]).kind == Kind.SERVICE and r.relation not in INDEX
+    ]
+    remote = [b.name for b in v.edges(v.graph.root, "depends-on") if b.kind == Kind.MODEL and not b.local]
+    if c.kind == Kind.MODEL:
+        return passed() if not v.edges(c, "loads-code") else failed("loads code from another repository")
+    if called:
+        return failed(f"calls {', '.join(sorted({s.name for s, _ in called})[:3])}")
+    if remote:
+        return failed(f"fetches {', '.join(sorted(remote)[:3])} when it runs")
+    return passed("no endpoint, key or telemetry in code and configuration")
+
+
+def co4(v: View, c: Component) -> Outcome:
+    return v.attested_or(c, "custody", "who holds the keys") if c.kind == Kind.APPLICATION else NA
+
+
+def co5(v: View, c: Component) -> Outcome:
+    if c.kind != Kind.MODEL:
+        return NA
+    wrong = v.findings_of(c, *REMOTE)
+    if wrong:
+        return failed_by(wrong)
+    return passed() if c.licenses else not_shown("no licence is stated")
+
+
+def co6(v: View, c: Component) -> Outcome:
+    return v.attested_or(c, "isolated-start", "a start log from an isolated network") if c.kind == Kind.APPLICATION else NA
+
+
+def co7(v: View, c: Component) -> Outcome:
+    return v.attested_or(c, "modify", "right and means to modify") if c.kind == Kind.APPLICATION else NA
+
+
+def co8(v: View, c: Component) -> Outcome:
+    return v.attested_or(c, "signing-root", "that the buyer holds the signing root for updates") if c.kind == Kind.APPLICATION else NA
+
+
+CHECKS = (
+    Check(
+        id="CO1",
+        criterion=C,
+        level=1,
+        title="Every file is at hand locally",
+        remedy="Deliver the files themselves, not pointers or names.",
+        run=co1,
+    ),
+    Check(id="CO2", criterion=C, level=1, title="Supplier and governing law are recorded", remedy='Attest kind = "jurisdiction".', run=co2),
+    Check(
+        id="CO3",
+        criterion=C,
+        level=2,
+        title="No endpoint, key or telemetry is needed to run",
+        remedy="Remove the calls, or make them optional and attest an isolated start.",
+        run=co3,
+    ),
+    Check(id="CO4", criterion=C, level=2, title="Key custody is stated", remedy='Attest kind = "custody" with the holder.', run=co4),
+    Check(
+        id="CO5",
+        criterion=C,
+        level=2,
+        title="Licence has no remote restriction and ends on breach alone",
+        remedy="Choose a component whose licence cannot be cut off.",
+        run=co5,
+    ),
+    Check(
+        id="CO6",
+        criterion=C,
+        level=3,
+        title="Start log from an isolated network",
+        remedy='Attest kind = "isolated-start" with the log.',
+        run=co6,
+    ),
+    Check(id="CO7", criterion=C, level=3, title="Right and means to modify", remedy='Attest kind = "modify".', run=co7),
+    Check(
+        id="CO8",
+        criterion=C,
+        level=3,
+        title="The buyer holds the signing root for updates",
+        remedy='Attest kind = "signing-root".',
+        run=co8,
+    ),
+)

@@ -1,0 +1,147 @@
+"""Replaceable: could it be taken out and another put in (criteria, RE1 to RE8). Proposals of ours are marked as such and show nothing."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mlsbom.assess.view import NA, Check, Outcome, View, failed, not_shown, passed
+from mlsbom.model import Component, Kind
+
+C = "replaceable"
+OPEN: Final = frozenset(
+    {
+        "safetensors",
+        "gguf",
+        "onnx",
+        "tflite",
+        "npy",
+        "npz",
+        "openvino",
+        "saved-model",
+        "keras-zip",
+        "hdf5",
+        "torch-zip",
+        "pmml",
+        "coreml",
+        "xgboost",
+        "lightgbm",
+        "catboost",
+        "parquet",
+        "arrow",
+        "csv",
+        "json",
+        "jsonl",
+        "text",
+        "tensor-proto",
+        "paddle",
+        "tfjs",
+        "ncnn",
+        "fasttext",
+        "torchscript",
+        "joblib",
+        "pickle",
+        "torch-legacy",
+        "image",
+        "audio",
+        "video",
+        "zip",
+        "tar",
+        "gzip",
+        "msgpack",
+        "skops",
+    }
+)
+GRADED: Final = (Kind.MODEL, Kind.SERVICE)
+
+
+def re1(v: View, c: Component) -> Outcome:
+    if not c.files:
+        return NA
+    closed = [p for p in c.files if not set(v.formats.get(p, ())) & OPEN]
+    return failed(f"no open, documented format: {closed[0]}") if closed else passed()
+
+
+def re2(v: View, c: Component) -> Outcome:
+    return v.attested_or(c, "alternative", "an alternative") if c.kind in GRADED else NA
+
+
+def re3(v: View, c: Component) -> Outcome:
+    if c.kind not in GRADED:
+        return NA
+    a = v.attestation(c, "alternative")
+    if a is None:
+        return not_shown("no alternative is named")
+    level = a.value.get("level")
+    return passed() if isinstance(level, int) and level >= 2 else not_shown("the level of the alternative is not stated as 2 or better")
+
+
+def re4(v: View, c: Component) -> Outcome:
+    if c.kind not in GRADED:
+        return NA
+    a = v.attestation(c, "alternative")
+    same = a.value.get("interface") if a else None
+    return passed(str(same)) if same else not_shown("that the alternative has the same interface is not stated")
+
+
+def re5(v: View, c: Component) -> Outcome:
+    return v.attested_or(c, "swap-test", "the result of a swap test") if c.kind in GRADED else NA
+
+
+def re6(v: View, c: Component) -> Outcome:
+    return v.attested_or(c, "swap-ci", "a swap test that runs in CI") if c.kind in GRADED else NA
+
+
+def re7(v: View, c: Component) -> Outcome:
+    if c.kind not in GRADED:
+        return NA
+    a = v.attestation(c, "alternative")
+    if a is None:
+        return not_shown("no alternative is named")
+    other = a.value.get("supplier")
+    if other and c.supplier and str(other).lower() == c.supplier.lower():
+        return failed("the alternative has the same supplier")
+    return passed() if other and a.value.get("jurisdiction") else not_shown("supplier and jurisdiction of the alternative are not stated")
+
+
+def re8(v: View, c: Component) -> Outcome:
+    return v.attested_or(c, "retune", "data or adapters to tune the alternative") if c.kind in GRADED else NA
+
+
+CHECKS = (
+    Check(id="RE1", criterion=C, level=1, title="Open, documented format", remedy="Convert to an open format.", run=re1),
+    Check(id="RE2", criterion=C, level=1, title="An alternative is named", remedy='Attest kind = "alternative" in mlsbom.toml.', run=re2),
+    Check(
+        id="RE3",
+        criterion=C,
+        level=2,
+        title="The alternative is itself at level 2",
+        remedy="Scan the alternative with the same profile and state its level.",
+        run=re3,
+    ),
+    Check(
+        id="RE4",
+        criterion=C,
+        level=2,
+        title="Same interface",
+        remedy="State modality, context and tokenizer or adapter in value.interface.",
+        run=re4,
+    ),
+    Check(
+        id="RE5",
+        criterion=C,
+        level=2,
+        title="Result of a swap test is attached",
+        remedy='Attest kind = "swap-test" with the result file.',
+        run=re5,
+    ),
+    Check(id="RE6", criterion=C, level=3, title="The swap test runs in CI", remedy='Attest kind = "swap-ci".', run=re6),
+    Check(
+        id="RE7",
+        criterion=C,
+        level=3,
+        title="The alternative has another supplier and jurisdiction",
+        remedy="Name them in value.supplier and value.jurisdiction.",
+        run=re7,
+    ),
+    Check(id="RE8", criterion=C, level=3, title="Data or adapters to re-tune are kept", remedy='Attest kind = "retune".', run=re8),
+)

@@ -1,0 +1,78 @@
+"""One step before the gate: severities of the profile, VEX statuses, baseline, waivers. What was set aside is shown, never dropped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from mlsbom.model import Graph, Judged, Survey
+from mlsbom.policy.profile import LONGEST_WAIVER, Profile, Waiver
+
+NOT_AFFECTED = frozenset({"not_affected", "fixed", "false_positive", "resolved", "resolved_with_pedigree"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions:
+    """What people decided for one assessment, already read. `baseline`: ids of findings that were known; `vex`: (advisory, product) -> status."""
+
+    profile: Profile | None = None
+    baseline: frozenset[str] = frozenset()
+    vex: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+def decide(
+    findings: tuple[Judged, ...], survey: Survey, graph: Graph, decisions: Decisions, today: date
+) -> tuple[tuple[Judged, ...], tuple[str, ...]]:
+    """The findings with `waived_by` set where somebody set them aside, and notes on waivers that are unused, expired or too long."""
+    profile = decisions.profile
+    notes: list[str] = []
+    waivers = list(profile.waivers) if profile else []
+    good: list[Waiver] = []
+    for w in waivers:
+        if w.expires < today:
+            notes.append(f"waiver of {w.rule} for {w.component or w.path} expired on {w.expires}")
+        elif w.expires - today > LONGEST_WAIVER:
+            notes.append(f"waiver of {w.rule} for {w.component or w.path} runs longer than 365 days: not applied")
+        else:
+            good.append(w)
+    used: set[int] = set()
+    digests = {h for a in survey.artifacts for _, h in a.digests} | {survey.target.digest}
+    out = []
+    for f in findings:
+        severity = profile.severity.get(f.rule, f.severity) if profile else f.severity
+        by = _set_aside(f, good, used, graph, digests, decisions)
+        out.append(msgspec.structs.replace(f, severity=severity, waived_by=by))
+    for n, w in enumerate(good):
+        if n not in used:
+            notes.append(f"waiver of {w.rule} for {w.component or w.path} was not used")
+    return tuple(out), tuple(notes)
+
+
+def _set_aside(f: Judged, waivers: list[Waiver], used: set[int], graph: Graph, digests: set[str], decisions: Decisions) -> str | None:
+    """Who or what set a finding aside. Known-malicious can be waived neither by a baseline nor by a waiver."""
+    if not f.waivable:
+        return None
+    status = _vex(f, decisions.vex)
+    if status in NOT_AFFECTED:
+        return f"vex: {status}"
+    for n, w in enumerate(waivers):
+        if w.rule != f.rule or (w.sha256 and w.sha256 not in digests):
+            continue
+        component = graph.by_ref().get(graph.owners.get(f.where.path, ""))
+        names = {f.subject, *((component.name, component.purl or "", component.ref) if component else ())}
+        if (w.component and w.component in names) or (w.path and w.path == f.where.path):
+            used.add(n)
+            return f"{w.by}, until {w.expires}: {w.reason}"
+    if f.id in decisions.baseline:
+        return "baseline"
+    return None
+
+
+def _vex(f: Judged, vex: dict[tuple[str, str], str]) -> str | None:
+    data: dict[str, Any] = dict(f.data)
+    ids = [i for key in ("advisory", "advisories", "aliases") for i in str(data.get(key, "")).replace(",", " ").split()]
+    products = [f.subject, str(data.get("purl", "")), ""]
+    return next((vex[(i, p)] for i in ids for p in products if (i, p) in vex), None)
