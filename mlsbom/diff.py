@@ -9,7 +9,7 @@ from mlsbom.model import Assessment, Component, Grade, Kind, TensorTable
 
 
 def diff(old: Assessment, new: Assessment) -> dict[str, Any]:
-    """Plain data: for each subject `added`, `removed` and `changed`, sorted. Components are matched by kind and name within an ecosystem."""
+    """Plain data: for each subject `added`, `removed` and `changed`, sorted. Components are matched by kind, ecosystem and name."""
     return {
         "old": {"uri": old.survey.target.uri, "digest": old.survey.target.digest, "revision": old.survey.target.revision},
         "new": {"uri": new.survey.target.uri, "digest": new.survey.target.digest, "revision": new.survey.target.revision},

@@ -119,7 +119,7 @@ class Role(StrEnum):
 # --- evidence ----------------------------------------------------------------------------------------------------------------------
 
 
-class Evidence(Struct, kw_only=True, gc=False):
+class Evidence(Struct, frozen=True, kw_only=True, gc=False):
     """Where inside a blob a value stands and how it was learned. `confidence` is 0 to 1."""
 
     line: int | None = None
@@ -130,7 +130,7 @@ class Evidence(Struct, kw_only=True, gc=False):
     note: str | None = None
 
 
-class Place(Struct, kw_only=True, gc=False):
+class Place(Struct, frozen=True, kw_only=True, gc=False):
     """A path relative to the target (with `/`, odd bytes percent-encoded) and a member inside it (nested ones joined by `!/`)."""
 
     path: str
@@ -143,13 +143,13 @@ class Place(Struct, kw_only=True, gc=False):
 # --- facts: a closed union ---------------------------------------------------------------------------------------------------------
 
 
-class Fact(Struct, kw_only=True, tag_field="fact"):
+class Fact(Struct, frozen=True, kw_only=True, tag_field="fact"):
     """Base of all facts."""
 
     evidence: Evidence = Evidence()
 
 
-class Dependency(Fact, kw_only=True, tag="dependency"):
+class Dependency(Fact, frozen=True, kw_only=True, tag="dependency"):
     """A package that a manifest, lock, script, image or installed distribution names.
 
     `name` is normalised for its ecosystem (`pypi` PEP 503), `written` as it stands. `specifier` is a range or pin as written, `resolved`
@@ -176,7 +176,7 @@ class Dependency(Fact, kw_only=True, tag="dependency"):
     via: str | None = None
 
 
-class Import(Fact, kw_only=True, tag="import"):
+class Import(Fact, frozen=True, kw_only=True, tag="import"):
     """A top-level module that code imports. `modules`: the dotted names seen, for namespace packages."""
 
     module: str
@@ -184,7 +184,7 @@ class Import(Fact, kw_only=True, tag="import"):
     optional: bool = False
 
 
-class Reference(Fact, kw_only=True, tag="reference"):
+class Reference(Fact, frozen=True, kw_only=True, tag="reference"):
     """A mention of a model, dataset, service, container, code repository or tool.
 
     `kind` is the kind of the thing mentioned; `name` as written (`org/name`, host, image without tag, URL of a data file); `version` a
@@ -205,7 +205,7 @@ class Reference(Fact, kw_only=True, tag="reference"):
     attrs: tuple[tuple[str, str], ...] = ()
 
 
-class Statement(Fact, kw_only=True, tag="statement"):
+class Statement(Fact, frozen=True, kw_only=True, tag="statement"):
     """A value that the target states or that was observed in it; `field` is one of `fields.FIELDS`; `value` is plain JSON.
 
     `about`: `owner` (the main component of the folder that owns the place), `file` (the model in this very file), `project` (the code
@@ -217,7 +217,7 @@ class Statement(Fact, kw_only=True, tag="statement"):
     about: str = "owner"
 
 
-class LicenseClaim(Fact, kw_only=True, tag="license"):
+class LicenseClaim(Fact, frozen=True, kw_only=True, tag="license"):
     """A licence as a source states it. `value`: expression, tag or name as written; `role`: declared or observed (a text was found);
     `part`: model, code, dataset, docs, or "" where the source does not say; `origin`: card, file, metadata, header, package, classifier."""
 
@@ -231,7 +231,7 @@ class LicenseClaim(Fact, kw_only=True, tag="license"):
     about: str = "owner"
 
 
-class Text(Fact, kw_only=True, tag="text"):
+class Text(Fact, frozen=True, kw_only=True, tag="text"):
     """A text worth keeping whole (at most 2 MB, once by digest): `kind` license, notice, policy, metadata, card."""
 
     kind: str
@@ -239,15 +239,15 @@ class Text(Fact, kw_only=True, tag="text"):
     content: str
 
 
-class Mark(Fact, kw_only=True, tag="mark"):
+class Mark(Fact, frozen=True, kw_only=True, tag="mark"):
     """A piece of text that a later question may ask for, secrets redacted, at most 2 kB: `kind` host, address, url, hook, install-script,
-    workflow, action, git-dependency, image, domain."""
+    workflow, action, git-dependency, image, domain, license (an SPDX tag in a source file)."""
 
     kind: str
     text: str
 
 
-class Name(Fact, kw_only=True, tag="name"):
+class Name(Fact, frozen=True, kw_only=True, tag="name"):
     """A callable, class or operator that a file names. `kind`: pickle, operator, layer, class, target, symbol, template.
     `use`: called, built, stored, dropped, listed. `judged`: data, state, dangerous, dual, unknown, or "" where no pack was asked."""
 
@@ -259,7 +259,7 @@ class Name(Fact, kw_only=True, tag="name"):
     judged: str = ""
 
 
-class TensorTable(Fact, kw_only=True, tag="tensors"):
+class TensorTable(Fact, frozen=True, kw_only=True, tag="tensors"):
     """The tensors of one file, by column. Over 20,000 tensors `names` and `shapes` are empty and `groups` counts (dtype, shape, n).
 
     `dtypes` in the spelling of safetensors where it has one (F32, BF16, I8, ...) or of the format (`Q4_K`); `parameters` counts the
@@ -274,14 +274,14 @@ class TensorTable(Fact, kw_only=True, tag="tensors"):
     dtype_counts: tuple[tuple[str, int], ...] = ()
 
 
-class Fingerprint(Fact, kw_only=True, tag="fingerprint"):
+class Fingerprint(Fact, frozen=True, kw_only=True, tag="fingerprint"):
     """A lineage fingerprint of this file or model, in its own versioned form, base64."""
 
     form: str
     content: str
 
 
-class Bundle(Fact, kw_only=True, tag="bundle"):
+class Bundle(Fact, frozen=True, kw_only=True, tag="bundle"):
     """A signature, attestation or signed manifest, with every digest that it names. `content`: text, at most 1 MB."""
 
     kind: str
@@ -289,7 +289,7 @@ class Bundle(Fact, kw_only=True, tag="bundle"):
     digests: tuple[tuple[str, str, str], ...] = ()  # (name, algorithm, hex)
 
 
-class Link(Fact, kw_only=True, tag="link"):
+class Link(Fact, frozen=True, kw_only=True, tag="link"):
     """A symbolic link or special file. `kind`: symlink, fifo, socket, device, hub-link. `target`: as stored, percent-encoded."""
 
     kind: str
@@ -297,7 +297,7 @@ class Link(Fact, kw_only=True, tag="link"):
     inside: bool = False
 
 
-class Pointer(Fact, kw_only=True, tag="pointer"):
+class Pointer(Fact, frozen=True, kw_only=True, tag="pointer"):
     """A Git LFS pointer or git-annex link: the digest and size of the content that it stands for."""
 
     algorithm: str
@@ -305,7 +305,7 @@ class Pointer(Fact, kw_only=True, tag="pointer"):
     size: int | None = None
 
 
-class MemberDigest(Fact, kw_only=True, tag="member"):
+class MemberDigest(Fact, frozen=True, kw_only=True, tag="member"):
     """The digest of a member that was inspected."""
 
     sha256: str
@@ -313,7 +313,7 @@ class MemberDigest(Fact, kw_only=True, tag="member"):
     format: str = ""
 
 
-class Finding(Fact, kw_only=True, tag="finding"):
+class Finding(Fact, frozen=True, kw_only=True, tag="finding"):
     """Something that a rule found. `because` is free of lines, packs and severities, so that waivers last. `subject` names what it is
     about where that is not the place (a package, a model); `data` holds (key, value) pairs for the report."""
 
@@ -327,20 +327,20 @@ class Finding(Fact, kw_only=True, tag="finding"):
     data: tuple[tuple[str, str], ...] = ()
 
 
-class Shortfall(Fact, kw_only=True, tag="shortfall"):
+class Shortfall(Fact, frozen=True, kw_only=True, tag="shortfall"):
     """What could not be read at this place, and why."""
 
     status: Status
     reason: str
 
 
-class SignatureVerdict(Fact, kw_only=True, tag="signature"):
+class SignatureVerdict(Fact, frozen=True, kw_only=True, tag="signature"):
     """What `verify` says of a bundle or a signed folder: the object that the command prints. Derived, never observed."""
 
     result: dict[str, Any]
 
 
-class Comparison(Fact, kw_only=True, tag="comparison"):
+class Comparison(Fact, frozen=True, kw_only=True, tag="comparison"):
     """What `lineage` says of this model against a registered one: the object that the command prints. Derived, never observed."""
 
     result: dict[str, Any]
@@ -368,7 +368,7 @@ AnyFact = (
 )
 
 
-class Observed(Struct, kw_only=True):
+class Observed(Struct, frozen=True, kw_only=True):
     """A fact with its place and the inspector or resolver that yielded it."""
 
     place: Place
@@ -379,7 +379,7 @@ class Observed(Struct, kw_only=True):
 # --- rules -------------------------------------------------------------------------------------------------------------------------
 
 
-class Rule(Struct, kw_only=True):
+class Rule(Struct, frozen=True, kw_only=True):
     """A rule, free of any target. Its page is `rules/<id>.md`. `severity` is the usual one; a finding may differ on evidence."""
 
     id: str
@@ -415,7 +415,7 @@ class Rule(Struct, kw_only=True):
 # --- what was walked ---------------------------------------------------------------------------------------------------------------
 
 
-class Artifact(Struct, kw_only=True, gc=False):
+class Artifact(Struct, frozen=True, kw_only=True, gc=False):
     """One file of the target. `digests` is (algorithm, hex) pairs; `digest_by` computed or declared; `formats` most telling first."""
 
     path: str
@@ -431,7 +431,7 @@ class Artifact(Struct, kw_only=True, gc=False):
         return next((h for a, h in self.digests if a == "sha256"), None)
 
 
-class ToolInfo(Struct, kw_only=True):
+class ToolInfo(Struct, frozen=True, kw_only=True):
     """The versions that made a survey: of the tool, of each inspector, of the data packs."""
 
     name: str = "mlsbom"
@@ -441,7 +441,7 @@ class ToolInfo(Struct, kw_only=True):
     signatures_date: str = ""
 
 
-class Target(Struct, kw_only=True):
+class Target(Struct, frozen=True, kw_only=True):
     """What was scanned: `uri` as the caller wrote it, the revision where the source knows one, the digest of the list of files."""
 
     uri: str
@@ -451,7 +451,7 @@ class Target(Struct, kw_only=True):
     source: str = "folder"
 
 
-class Survey(Struct, kw_only=True):
+class Survey(Struct, frozen=True, kw_only=True):
     """Only what was observed. Everything else (components, grades, exports) is a function of this, of packs and of a profile."""
 
     target: Target
@@ -464,7 +464,7 @@ class Survey(Struct, kw_only=True):
 # --- what the fold makes -----------------------------------------------------------------------------------------------------------
 
 
-class Source(Struct, kw_only=True, gc=False):
+class Source(Struct, frozen=True, kw_only=True, gc=False):
     """Evidence with its place."""
 
     path: str
@@ -477,7 +477,7 @@ class Source(Struct, kw_only=True, gc=False):
     note: str | None = None
 
 
-class Value(Struct, kw_only=True):
+class Value(Struct, frozen=True, kw_only=True):
     """One value of a component with where it was found. Several for one field are all kept, best first."""
 
     field: str
@@ -486,7 +486,7 @@ class Value(Struct, kw_only=True):
     by: str = "stated"  # stated, observed, inferred
 
 
-class Specifier(Struct, kw_only=True, gc=False):
+class Specifier(Struct, frozen=True, kw_only=True, gc=False):
     """How a place asks for a package."""
 
     specifier: str
@@ -496,7 +496,7 @@ class Specifier(Struct, kw_only=True, gc=False):
     scope: Scope = Scope.RUNTIME
 
 
-class License(Struct, kw_only=True):
+class License(Struct, frozen=True, kw_only=True):
     """A licence of a component. `role`: declared, observed or concluded. `expression` is valid SPDX, or None where only a name is known."""
 
     written: str
@@ -510,7 +510,7 @@ class License(Struct, kw_only=True):
     text_sha256: str | None = None
 
 
-class Component(Struct, kw_only=True):
+class Component(Struct, frozen=True, kw_only=True):
     """A thing that the target holds, derives from, depends on, is trained on, calls or runs in. `ref`: specs of the SBOM, section 3."""
 
     ref: str
@@ -542,7 +542,7 @@ class Component(Struct, kw_only=True):
         return [v for v in self.values if v.field == field]
 
 
-class Relationship(Struct, kw_only=True):
+class Relationship(Struct, frozen=True, kw_only=True):
     """An edge between two components, by ref. Kinds: specs of the SBOM, section 4 (contains, depends-on, derived-from, variant-of,
     trained-on, tested-on, source-dataset, loads-code, calls, runs-in). `relation`: how derived, or a scope."""
 
@@ -553,7 +553,7 @@ class Relationship(Struct, kw_only=True):
     evidence: tuple[Source, ...] = ()
 
 
-class Unknown(Struct, kw_only=True):
+class Unknown(Struct, frozen=True, kw_only=True):
     """A line of the ledger. `reason`: not-stated, unreadable, not-fetched, not-pinned, conflict, redacted, out-of-scope, not-applicable."""
 
     ref: str
@@ -563,7 +563,7 @@ class Unknown(Struct, kw_only=True):
     looked_in: tuple[str, ...] = ()
 
 
-class Graph(Struct, kw_only=True):
+class Graph(Struct, frozen=True, kw_only=True):
     """What the fold makes of the facts. `components[0]` is the primary model where there is one; `root` is the application."""
 
     root: Component
@@ -580,7 +580,7 @@ class Graph(Struct, kw_only=True):
 # --- what is judged ----------------------------------------------------------------------------------------------------------------
 
 
-class Judged(Struct, kw_only=True):
+class Judged(Struct, frozen=True, kw_only=True):
     """A finding in its place, after policy: `id` is its fingerprint, `where` its source, `waived_by` who set it aside, if anyone."""
 
     id: str
@@ -597,7 +597,7 @@ class Judged(Struct, kw_only=True):
     data: tuple[tuple[str, str], ...] = ()
 
 
-class Grade(Struct, kw_only=True):
+class Grade(Struct, frozen=True, kw_only=True):
     """The grade of one component in one criterion. `passed`: ids of checks; `failed`: id -> why; `not_shown`: ids that lack evidence."""
 
     criterion: str
@@ -610,7 +610,7 @@ class Grade(Struct, kw_only=True):
     effective: int = 0  # the level if what is waived were met: for the gate alone
 
 
-class Gate(Struct, kw_only=True):
+class Gate(Struct, frozen=True, kw_only=True):
     """Whether the whole passed. `incomplete` is true where something that should have been read was not."""
 
     passed: bool
@@ -623,7 +623,7 @@ class Gate(Struct, kw_only=True):
         return 1 if not self.passed else 3 if self.incomplete else 0
 
 
-class Assessment(Struct, kw_only=True):
+class Assessment(Struct, frozen=True, kw_only=True):
     """A survey with what follows from it under given packs, profile and time."""
 
     survey: Survey

@@ -1,4 +1,4 @@
-"""The pipeline: source, collect, fold, resolve, assess. Everything after `collect` is a pure function of survey, packs, profile and time."""
+"""The pipeline: source, collect, fold, resolve, assess. What follows `collect` is pure: survey, packs, profile and time in."""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ def gate(
     lacking: tuple[str, ...] = (),
 ) -> Gate:
     """`fail_on`: the lowest severity that fails; None: findings never fail. `required`: criterion -> level that every grade must
-    reach; `by_role`: the same by kind of component (`roles`: ref -> kind). `unmet`: further reasons to fail, `lacking`: further reasons why the scan is incomplete (packs too old, a service not reached)."""
+    reach; `by_role`: the same by kind of component (`roles`: ref -> kind). `unmet`: further reasons to fail, `lacking`: further reasons
+    why the scan is incomplete (packs too old, a service not reached)."""
     reasons: list[str] = []
     passed = True
     counts: dict[Severity, int] = {}

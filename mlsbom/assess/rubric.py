@@ -72,7 +72,7 @@ def _grade(view: View, component: Component, criterion: str, checks: list[Check]
 
 
 def _level(asked: list[tuple[Check, Outcome]], waive: bool) -> int:
-    """The highest level of which, and below which, every check that was asked passed. `waive`: what is waived counts as met (for the gate alone)."""
+    """The highest level up to which every check that was asked passed. `waive`: what is waived counts as met (for the gate alone)."""
     top = max(c.level for c, _ in asked)
     for n in range(1, top + 1):
         if any(c.level == n and o.state != PASSED and not (waive and o.waived) for c, o in asked):

@@ -51,7 +51,7 @@ def failed(why: str) -> Outcome:
 
 
 def failed_by(findings: list[Judged]) -> Outcome:
-    """Failed for the first finding that nobody set aside; where all are set aside, failed and waived (a waiver shows, and raises no level)."""
+    """Failed for the first finding that nobody set aside; where all are, failed and waived: a waiver raises no level."""
     open_ones = [f for f in findings if f.waived_by is None]
     return Outcome(FAILED, (open_ones or findings)[0].message, waived=not open_ones)
 

@@ -168,7 +168,7 @@ class _Collection:
             if entry is None or entry.reason or entry.kind not in ("file", "symlink"):
                 why = (
                     "leaves the target"
-                    if target.startswith("../") or target == ".." or target.startswith("/")
+                    if target.startswith(("../", "/")) or target == ".."
                     else "is not there"
                     if entry is None
                     else entry.reason

@@ -83,7 +83,8 @@ class DigestCache:
             db = sqlite3.connect(self._path, timeout=0.5)
             with db:
                 db.execute(
-                    "CREATE TABLE IF NOT EXISTS digest (device, inode, size, mtime, ctime, sha256, PRIMARY KEY (device, inode, size, mtime, ctime))"
+                    "CREATE TABLE IF NOT EXISTS digest (device, inode, size, mtime, ctime, sha256, "
+                    "PRIMARY KEY (device, inode, size, mtime, ctime))"
                 )
                 db.executemany("INSERT OR REPLACE INTO digest VALUES (?, ?, ?, ?, ?, ?)", [(*k, v) for k, v in self._new.items()])
             db.close()

@@ -11,6 +11,8 @@ met. An inspector yields a Shortfall (or lets a ReadError rise) for what it coul
 
 from __future__ import annotations
 
+import fnmatch
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -91,24 +93,26 @@ class Table:
     _formats: dict[str, list[int]] = field(default_factory=dict)
     _exact: dict[str, list[int]] = field(default_factory=dict)
     _suffix: dict[str, list[int]] = field(default_factory=dict)
-    _globs: list[tuple[object, int]] = field(default_factory=list)
+    _globs: dict[str, list[tuple[re.Pattern[str], int]]] = field(default_factory=dict)  # by the extension that a glob ends in, "" for none
 
     def __post_init__(self) -> None:
-        import fnmatch
-        import re
-
         for n, row in enumerate(self.rows):
             for f in row.formats:
                 self._formats.setdefault(f, []).append(n)
             for name in row.names:
                 if "/" in name:
-                    self._globs.append((re.compile(r"(?:.*/)?" + fnmatch.translate(name)), n))
+                    self._glob(name, n)
                 elif name.startswith("*.") and not set(name[2:]) & set("*?["):
                     self._suffix.setdefault(name[1:], []).append(n)
                 elif not set(name) & set("*?["):
                     self._exact.setdefault(name, []).append(n)
                 else:
-                    self._globs.append((re.compile(r"(?:.*/)?" + fnmatch.translate(name)), n))
+                    self._glob(name, n)
+
+    def _glob(self, name: str, n: int) -> None:
+        tail = re.split(r"[*?\]/]", name)[-1]
+        extension = tail[tail.rfind(".") :] if "." in tail else ""
+        self._globs.setdefault(extension, []).append((re.compile(r"(?:.*/)?" + fnmatch.translate(name)), n))
 
     def find(self, formats: tuple[str, ...], path: str) -> list[Row]:
         """The rows for a blob of these formats at this path (or member path)."""
@@ -122,7 +126,9 @@ class Table:
         while at >= 0:
             hits.update(self._suffix.get(base[at:], ()))
             at = base.find(".", at + 1)
-        for pattern, n in self._globs:
-            if n not in hits and pattern.fullmatch(lower):  # type: ignore[attr-defined]
-                hits.add(n)
+        extension = base[base.rfind(".") :] if "." in base else ""
+        for bucket in (extension, "") if extension else ("",):
+            for pattern, n in self._globs.get(bucket, ()):
+                if n not in hits and pattern.fullmatch(lower):
+                    hits.add(n)
         return [self.rows[n] for n in sorted(hits)]

@@ -45,10 +45,11 @@ class Gap:
 
 @dataclass(frozen=True, kw_only=True)
 class LicenseText:
-    """A prepared text. `lines` are those of the file (markup removed); word `i` stands on line `at[i]`, counted from 1. `notes` say what
+    """A prepared text. `raw` are the lines of the file, `lines` the same with markup removed; word `i` stands on line `at[i]`, counted from 1. `notes` say what
     was done to the bytes; `partial` why not all of them were read."""
 
     lines: tuple[str, ...]
+    raw: tuple[str, ...]
     words: tuple[str, ...]
     at: tuple[int, ...]
     notes: tuple[str, ...] = ()
@@ -109,7 +110,7 @@ def from_lines(lines: list[str], notes: tuple[str, ...] = (), partial: str = "")
         for word in line_words(shown):
             words.append(word)
             at.append(n)
-    return LicenseText(lines=tuple(clean), words=tuple(words), at=tuple(at), notes=notes, partial=partial)
+    return LicenseText(lines=tuple(clean), raw=tuple(lines), words=tuple(words), at=tuple(at), notes=notes, partial=partial)
 
 
 def line_words(line: str) -> list[str]:

@@ -16,7 +16,7 @@ NOT_AFFECTED = frozenset({"not_affected", "fixed", "false_positive", "resolved",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decisions:
-    """What people decided for one assessment, already read. `baseline`: ids of findings that were known; `vex`: (advisory, product) -> status."""
+    """What people decided, already read. `baseline`: ids of findings that were known; `vex`: (advisory, product) -> status."""
 
     profile: Profile | None = None
     baseline: frozenset[str] = frozenset()

@@ -41,7 +41,7 @@ KINDS: Final[dict[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attestation:
-    """One statement. `counts` is False with a reason in `why_not` where it names digests that are not here, a file that is not, or no party."""
+    """One statement. `counts` is False, with the reason in `why_not`, where it names no party or digests or files that are not here."""
 
     kind: str
     component: str

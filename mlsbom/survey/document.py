@@ -96,7 +96,7 @@ def component_row(c: Component) -> dict[str, Any]:
         "primary": c.primary,
         "local": c.local,
         "ecosystem": c.ecosystem,
-        "hashes": {a: h for a, h in c.hashes},
+        "hashes": dict(c.hashes),
         "files": list(c.files),
         "values": [
             {

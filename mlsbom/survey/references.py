@@ -79,11 +79,11 @@ def _target(fact: Reference, shop: Workshop) -> Draft | None:
         return shop.draft(Kind.CODE, fact.name, where, purl=where, version=_commit(fact.version), hub=fact.hub)
     if fact.kind == Kind.AGENT_TOOL:
         package = dict(fact.attrs).get("ecosystem")
-        where = None
+        known: str | None = None
         if package in ("npm", "pypi"):
             scope, _, bare = fact.name.rpartition("/")
-            where = purl(package, bare, fact.version, scope)
-        return shop.draft(Kind.AGENT_TOOL, fact.name, where or f"tool:{fact.name}", purl=where, version=fact.version, ecosystem=package)
+            known = purl(package, bare, fact.version, scope)
+        return shop.draft(Kind.AGENT_TOOL, fact.name, known or f"tool:{fact.name}", purl=known, version=fact.version, ecosystem=package)
     return None
 
 

@@ -112,8 +112,8 @@ def build(a: Assessment) -> Tree:
         ),
     )
     slug = re.sub(r"[^A-Za-z0-9.-]+", "-", a.survey.target.name).strip("-") or "sbom"
-    return clean(
-        {  # type: ignore[no-any-return]
+    tree: Tree = clean(
+        {
             "spdxVersion": "SPDX-2.3",
             "dataLicense": "CC0-1.0",
             "SPDXID": "SPDXRef-DOCUMENT",
@@ -131,6 +131,7 @@ def build(a: Assessment) -> Tree:
             ],
         }
     )
+    return tree
 
 
 def _license(c: Component, roles: tuple[str, ...], custom: dict[str, str]) -> str:

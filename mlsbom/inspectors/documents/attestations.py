@@ -26,7 +26,7 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     for n, row in enumerate(rows):
         if not isinstance(row, dict):
             raise Malformed(f"attestation {n + 1} is no table", key="attestation")
-        plain = {k: v if isinstance(v, (str, int, float, bool, list, dict)) else str(v) for k, v in row.items()}
+        plain: dict[str, object] = {k: v if isinstance(v, (str, int, float, bool, list, dict)) else str(v) for k, v in row.items()}
         plain["value"] = _plain(plain.get("value", {}))
         yield Statement(
             field="attestation",
