@@ -6,16 +6,22 @@ import importlib
 import importlib.util
 import os
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from mlsbom.assess.findings import coverage, judged
 from mlsbom.assess.gate import gate
+from mlsbom.assess.rubric import CRITERIA, grades
+from mlsbom.assess.view import View
 from mlsbom.collect import Observer, Options, collect
-from mlsbom.errors import PackError
+from mlsbom.errors import PackError, UsageError
 from mlsbom.knowledge import Packs
 from mlsbom.model import Assessment, Comparison, Graph, Observed, Place, Severity, Shortfall, SignatureVerdict, Status, Survey
+from mlsbom.policy.apply import Decisions, decide
+from mlsbom.policy.attestation import attestations
+from mlsbom.policy.inputs import baseline, vex
+from mlsbom.policy.profile import Profile
 from mlsbom.policy.profile import load as load_profile
 from mlsbom.resolve import ORDER, Asked
 from mlsbom.rulebook import remedy
@@ -85,11 +91,10 @@ def assess(survey: Survey, settings: Settings | None = None) -> Assessment:
     settings = settings or Settings()
     profile = load_profile(settings.profile, settings.packs) if settings.profile else None
     use = {**(profile.use if profile else {}), **settings.use}
-    private = {"private": profile.private, "strict": profile.strict} if profile else {}
     asked = Asked(
         now=settings.now or survey.created or now(),
         use=use,
-        settings=private,
+        settings={"private": profile.private, "strict": profile.strict} if profile else {},
         trust=settings.trust,
         identity=settings.identity,
         issuer=settings.issuer,
@@ -97,17 +102,78 @@ def assess(survey: Survey, settings: Settings | None = None) -> Assessment:
     )
     derived, graph = resolve(survey, settings.packs, asked)
     everything = (*survey.observed, *derived)
-    findings, unread = judged(everything, graph, remedy), coverage(everything)
+    today = date.fromisoformat(asked.now[:10])
+    known = baseline(settings.baseline) if settings.baseline else frozenset()
+    decisions = Decisions(profile=profile, baseline=known, vex=vex(settings.vex))
+    findings, notes = decide(judged(everything, graph, remedy), survey, graph, decisions, today)
+    unread = coverage(everything)
+    verdicts = tuple(o.fact.result for o in derived if isinstance(o.fact, SignatureVerdict))
+    lineage = tuple(o.fact.result for o in derived if isinstance(o.fact, Comparison))
+    view = View(
+        survey=survey,
+        graph=graph,
+        observed=everything,
+        findings=findings,
+        coverage=unread,
+        verdicts=verdicts,
+        lineage=lineage,
+        use=use,
+        today=today,
+    )
+    graded = grades(view)
+    fail_on = settings.fail_on or (profile.fail_on if profile else None) or "high"
     return Assessment(
         survey=survey,
         derived=derived,
         graph=graph,
         findings=findings,
         coverage=unread,
-        verdicts=tuple(o.fact.result for o in derived if isinstance(o.fact, SignatureVerdict)),
-        lineage=tuple(o.fact.result for o in derived if isinstance(o.fact, Comparison)),
-        gate=gate(findings, unread, fail_on=None if settings.fail_on == "never" else Severity(settings.fail_on or "high")),
+        verdicts=verdicts,
+        lineage=lineage,
+        grades=graded,
+        profile=profile.name if profile else None,
+        notes=(*notes, *_void(survey)),
+        gate=gate(
+            findings,
+            unread,
+            graded,
+            fail_on=None if fail_on == "never" else Severity(fail_on),
+            required=requirements(settings.require),
+            by_role=profile.require if profile else None,
+            roles={c.ref: str(c.kind) for c in (graph.root, *graph.components)},
+            opaque_counts=profile.opaque_counts if profile else False,
+            lacking=_stale(profile, survey, today),
+        ),
     )
+
+
+def requirements(specs: tuple[str, ...]) -> dict[str, int]:
+    """`CRITERION=LEVEL` as a table; UsageError names what is wrong."""
+    out = {}
+    for spec in specs:
+        criterion, _, level = spec.partition("=")
+        criterion = criterion.strip().replace("_", "-")
+        if criterion not in CRITERIA or level.strip() not in ("0", "1", "2", "3"):
+            raise UsageError(f"--require {spec}: is not CRITERION=LEVEL", remedy=f"criteria are {', '.join(CRITERIA)}; levels 0 to 3")
+        out[criterion] = int(level)
+    return out
+
+
+def _void(survey: Survey) -> tuple[str, ...]:
+    """Notes on attestations that do not count."""
+    return tuple(f"attestation {a.kind} of {a.component} does not count: {a.why_not}" for a in attestations(survey) if not a.counts)
+
+
+def _stale(profile: Profile | None, survey: Survey, today: date) -> tuple[str, ...]:
+    """A profile may say how old data packs may be; older than that is incomplete, never clean."""
+    if profile is None or profile.max_pack_age_days is None:
+        return ()
+    try:
+        age = (today - date.fromisoformat(survey.tool.signatures_date[:10])).days
+    except ValueError:
+        return ("the data packs have no date",)
+    limit = profile.max_pack_age_days
+    return (f"the data packs are {age} days old, the profile allows {limit}",) if age > limit else ()
 
 
 def resolve(survey: Survey, packs: Packs, asked: Asked) -> tuple[tuple[Observed, ...], Graph]:

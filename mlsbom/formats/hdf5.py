@@ -62,6 +62,8 @@ def read(blob: Blob) -> Hdf5:
         at = 512 if not at else at * 2
         if at >= blob.size:
             raise Malformed("no HDF5 superblock")
+    if blob.size - at <= len(SIGNATURE):
+        return Hdf5(at, -1)  # a signature and nothing else: there is nothing that could be left unread
     reader = _Reader(blob, at)
     try:
         reader.run()

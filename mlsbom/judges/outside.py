@@ -1,44 +1,27 @@
-"""Whether a path or address that stands in a model leads out of it (the path rule, specs of model files, section 4)."""
+"""Whether a path or address that stands in a model, and that a loader opens, leads out of it: `paths.escape`, with a severity and with addresses."""
 
 from __future__ import annotations
 
 import re
 from urllib.parse import unquote
 
+from mlsbom.judges import paths
 from mlsbom.model import Severity
 
-_DRIVE = re.compile(r"^[A-Za-z]:(?![a-z]*//)")
-_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]{1,20})://|^(file|data|javascript):", re.I)
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{1,20})://|(file|data|javascript):", re.I)
 
 
 def leads_out(path: str) -> tuple[Severity, str] | None:
-    """(severity, why) of a path that a loader opens and that leaves the model; None for one that stays.
+    """(severity, why) of a path that leaves the model; None for one that stays.
 
-    High: absolute, home, drive, UNC, NUL, or `..` above its start. Medium: an address with a scheme, and forms (`%2e`, `file:`) that the loader
-    takes literally but another reader may not.
+    High: what the path rule refuses. Medium: an address, and forms (`%2e`) that the loader takes literally but another reader may not.
     """
-    if "\0" in path:
-        return Severity.HIGH, "holds a NUL byte"
-    text = path.strip().replace("\\", "/")
+    text = path.strip()
     if scheme := _SCHEME.match(text):
         return Severity.MEDIUM, f"is an address ({(scheme[1] or scheme[2]).lower()})"
-    if text.startswith(("/", "~")) or _DRIVE.match(text):
-        return Severity.HIGH, "is absolute"
-    if _climbs(text):
-        return Severity.HIGH, "climbs out of the model with `..`"
+    if why := paths.escape(text):
+        return Severity.HIGH, why
     decoded = unquote(unquote(text))
-    if decoded != text and (decoded.startswith(("/", "~")) or _climbs(decoded.replace("\\", "/"))):
-        return Severity.MEDIUM, "climbs out of the model once its %-forms are decoded"
+    if decoded != text and (why := paths.escape(decoded)):
+        return Severity.MEDIUM, f"{why}, once its %-forms are decoded"
     return None
-
-
-def _climbs(text: str) -> bool:
-    depth = 0
-    for part in text.split("/"):
-        if part == "..":
-            depth -= 1
-            if depth < 0:
-                return True
-        elif part not in ("", "."):
-            depth += 1
-    return False

@@ -29,11 +29,12 @@ OPTIMIZER: Final = re.compile(r"optim|exp_avg|(^|[._/])(momentum\w*|adam\w*|ema)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What one pass over a tensor tells: its value hash, or why it is left out."""
+    """What one pass over a tensor tells: its value hash, or why it is left out. `read` is False where its values were not asked for."""
 
     tensor: Tensor
     key: ValueHash | None = None
     left_out: str = ""
+    read: bool = True
 
     @property
     def solid(self) -> bool:
@@ -108,10 +109,14 @@ def profile(tensor: Tensor) -> Profile | ReadError:
     return Profile(tensor=tensor, left_out=kind) if kind else Profile(tensor=tensor, key=codes.value_hash(bf16, f16, tensor.elements))
 
 
-def profiles(weights: Weights) -> Profiled:
-    """The first pass over all tensors."""
+def profiles(weights: Weights, wanted: Callable[[Tensor], bool] = lambda _: True) -> Profiled:
+    """The first pass over all tensors. Those that are not `wanted` count as parameters, and their values are not read."""
+
+    def passed(tensor: Tensor) -> Profile | ReadError:
+        return profile(tensor) if wanted(tensor) else Profile(tensor=tensor, read=False)
+
     out = Profiled(counted=[], left_out=list(weights.left_out), shortfalls=list(weights.shortfalls))
-    for tensor, result in zip(weights.tensors, spread(profile, weights.tensors), strict=True):
+    for tensor, result in zip(weights.tensors, spread(passed, weights.tensors), strict=True):
         if isinstance(result, ReadError):
             out.shortfalls.append((tensor.name, result.status, str(result)))
         elif result.left_out:
@@ -121,13 +126,15 @@ def profiles(weights: Weights) -> Profiled:
     return out
 
 
-def fingerprint(weights: Weights, profiled: Profiled | None = None) -> form.Fingerprint:
-    """The fingerprint of these weights."""
+def fingerprint(weights: Weights, profiled: Profiled | None = None, limit: int = matrices.MATRICES) -> form.Fingerprint:
+    """The fingerprint of these weights, with at most `limit` matrices."""
     p = profiled or profiles(weights)
     views = [
-        (i, view) for i, x in enumerate(p.counted) if (view := matrices.reference_view(x.tensor.name, x.tensor.shape)) and view.testable
+        (i, view)
+        for i, x in enumerate(p.counted)
+        if x.read and (view := matrices.reference_view(x.tensor.name, x.tensor.shape)) and view.testable
     ]
-    picked = [views[i] for i in matrices.chosen(len(views))]
+    picked = [views[i] for i in matrices.chosen(len(views), limit)]
 
     def kept(item: tuple[int, matrices.View]) -> form.Matrix:
         i, view = item

@@ -144,14 +144,15 @@ def kept_rows(n: int) -> Array:
     return evenly(n, KEPT)
 
 
-def chosen(count: int) -> list[int]:
+def chosen(count: int, limit: int = MATRICES) -> list[int]:
     """Which of `count` matrices, in file order, are kept: all, or runs of three neighbours spread over the file.
 
     Neighbours share a hidden axis (query and key, gate and up), which pair agreement (T3) needs."""
-    if count <= MATRICES:
+    if count <= limit:
         return list(range(count))
-    runs = [min(count - 3, max(0, round(i * (count - 3) / 10) + i % 3 - 1)) for i in range(11)]
-    return sorted({start + k for start in runs for k in range(3)})[:MATRICES]
+    last = -(-limit // 3) - 1
+    runs = [min(count - 3, max(0, round(i * (count - 3) / last) + i % 3 - 1)) for i in range(last + 1)]
+    return sorted({start + k for start in runs for k in range(3)})[:limit]
 
 
 @lru_cache(maxsize=3)

@@ -114,6 +114,11 @@ class Match:
         return self.kind not in ("two", "order", "affix", "combo")
 
     @property
+    def because(self) -> str:
+        """In words, without ranks."""
+        return f"like {self.target.written}: {WORDS[self.kind]}"
+
+    @property
     def why(self) -> str:
         """In words."""
         known = f", a name for {self.target.means}" if self.target.means != self.target.written else ""
@@ -224,6 +229,11 @@ class Index:
             if "-" in t.name:
                 index._sorted["-".join(sorted(t.name.split("-")))].append(t)
         return index
+
+    def by_stripped(self, stripped: str) -> str | None:
+        """The first target with these letters, as written."""
+        found = self._stripped.get(stripped)
+        return found[0].written if found else None
 
     def near(self, stripped: str) -> Near:
         """All targets within two slips (one for short names), and not equal."""

@@ -56,6 +56,8 @@ class Answer:
     specifier: str
     verdict: Verdict
     why: str
+    because: str
+    """As `why`, without ranks and dates of packs: what a waiver may rest on."""
     severity: Severity
     target: str | None = None
     score: float | None = None
@@ -85,10 +87,17 @@ class Judge:
         today = date.fromisoformat(now[:10]) if now else datetime.now(UTC).date()
         self.overrides = overrides.load(corrections or packs.root / "feed-overrides.toml", today)
         self.gaps: dict[str, str] = {}
+        self._answers: dict[tuple[str, str, str, str | None], Answer] = {}
 
     def judge(self, name: str, ecosystem: str, specifier: str = "", *, resolved: str | None = None) -> Answer:
         """The verdict of a name. `resolved` is the one version that is meant, where the caller knows it. Raises UsageError for what is no
         name, InvalidSpecifier for what is no specifier."""
+        asked = (name, ecosystem, specifier, resolved)
+        if (before := self._answers.get(asked)) is None:
+            before = self._answers[asked] = self._judge(name, ecosystem, specifier, resolved)
+        return before
+
+    def _judge(self, name: str, ecosystem: str, specifier: str, resolved: str | None) -> Answer:
         folded = fold(name)
         written = str(normalise(folded, ecosystem))
         if not valid(folded, ecosystem):
@@ -143,7 +152,7 @@ class Judge:
 
         def answer(verdict: Verdict, severity: Severity, hits: list[Entry], why: str, conflict: bool = False) -> Answer:
             return Answer(name=name, ecosystem=eco, specifier=specifier, verdict=verdict, severity=severity, advisories=_ids(hits), why=why,
-                          waves=tuple(sorted({e.wave for e in hits if e.wave})), conflict=conflict)
+                          because=f"{name}: {why}", waves=tuple(sorted({e.wave for e in hits if e.wave})), conflict=conflict)
 
         whole = [e for e in entries if e.whole]
         if whole and not ranked:
@@ -169,7 +178,8 @@ class Judge:
 
         def answer(verdict: Verdict, severity: Severity, why: str, match: Match | None = None, show: bool = True) -> Answer:
             left_out = "".join(f"; {part} left out" for part in PARTS if part in self.without)
-            return Answer(name=name, ecosystem=eco, specifier=specifier, verdict=verdict, severity=severity, why=why + left_out,
+            because = f"{name} is a name that the registry did not have" if verdict is Verdict.UNKNOWN else f"{name} is {match.because if match else why}"
+            return Answer(name=name, ecosystem=eco, specifier=specifier, verdict=verdict, severity=severity, why=why + left_out, because=because,
                           target=match.target.means if match and show else None, score=match.score if match else 0.0 if known else None)
 
         if alike:

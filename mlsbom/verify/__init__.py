@@ -1,4 +1,4 @@
-"""Signatures: bundle, digests, places and trust in, one of five verdicts with its reason out. Offline, strict, under the caller's own trust.
+"""Signatures: bundle, digests, places and trust in; one of five verdicts with its reason out. Offline, under the caller's own trust.
 
     verify     from paths: what the command does
     judge      the same over bytes and digests that someone else has read (a scan)

@@ -16,7 +16,7 @@ from mlsbom.verify.judge import Target
 from mlsbom.verify.signature import Asked
 from mlsbom.verify.strict import LIMIT
 from mlsbom.verify.subject import HASHES, WEAK, DiskFile, DiskTree, KnownDigests
-from mlsbom.verify.verdict import Report
+from mlsbom.verify.verdict import Report, some
 
 if TYPE_CHECKING:
     from mlsbom.knowledge import Packs
@@ -184,14 +184,14 @@ def _inside(folder: str, signature: str) -> str | None:
     """The signature's path in the folder, by the folder that it stands in; None where it stands elsewhere."""
     root = os.path.realpath(os.fsencode(folder))
     at = os.path.join(os.path.realpath(os.path.dirname(os.path.abspath(os.fsencode(signature)))), os.path.basename(os.fsencode(signature)))
-    return shown(os.path.relpath(at, root)) if at.startswith(root.rstrip(b"/") + b"/") else None
+    return os.fsdecode(os.path.relpath(at, root)) if at.startswith(root.rstrip(b"/") + b"/") else None
 
 
 def _unsigned(label: str, why: str, nested: list[str] | None = None) -> dict[str, Any]:
     report = Report(target=label)
     report.refuse("no-signature", why)
     if nested:
-        report.note(f"signatures of parts were found and do not count for the whole: {', '.join(nested[:20])}")
+        report.note(f"signatures of parts were found and do not count for the whole: {some(nested, 20)}")
     return _finish(report, label)
 
 

@@ -1,4 +1,4 @@
-"""JSON Signature Format 0.82 inside CycloneDX: `signature` at the top of the document, over its canonical form (RFC 8785) without the value.
+"""JSON Signature Format 0.82 inside CycloneDX: `signature` at the top, over the canonical form (RFC 8785) without its value.
 
 `excludes` itself and the properties that it names are left out of what is signed, so nothing signs them.
 """
@@ -20,7 +20,7 @@ _KNOWN: Final = frozenset({"algorithm", "value", "keyId", "publicKey", "certific
 
 
 def canonical(document: dict[str, Any], signed: dict[str, Any]) -> bytes:
-    """The bytes that are signed: RFC 8785 of the document with `signed` (the signature object) less its value, excluded properties left out."""
+    """The bytes that are signed: RFC 8785 of the document with its signature object less the value, without excluded properties."""
     import rfc8785
 
     excluded = {*signed.get("excludes", ()), "signature"}

@@ -116,7 +116,7 @@ def describe(key: PublicKeyTypes) -> str:
 
 
 def check(key: PublicKeyTypes, signature: bytes, message: bytes, *, hashes: tuple[str, ...] = ()) -> str:
-    """The OID of the scheme under which `signature` over `message` is good, or "". ECDSA uses the hash of the curve, then those of `hashes`."""
+    """The OID of the scheme under which a signature over `message` is good, or "". ECDSA: the curve's hash, then those of `hashes`."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 

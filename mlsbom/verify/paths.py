@@ -270,7 +270,7 @@ def _within(name: Any, tree: Any) -> bool:
 
 
 def revoked(path: Path, crls: Iterable[tuple[CertificateRevocationList, str]], at: datetime) -> Iterator[str]:
-    """Check each certificate below the top against its issuer's lists; raises `revoked`; yields what could not be checked or was not used."""
+    """Check each certificate below the top against its issuer's lists: raises `revoked`, yields what was not checked or not used."""
     lists = list(crls)
     used: set[int] = set()
     for certificate, issuer in zip(path.certificates, path.certificates[1:], strict=False):
@@ -326,7 +326,7 @@ def _removed(entry: Any) -> bool:
 
 
 def broken_link(leaf: Certificate, pool: Iterable[Certificate]) -> str:
-    """The issuer that the leaf names by name and key identifier and that did not sign it: then the certificate is forged, not merely alone."""
+    """The issuer that a certificate names by name and key identifier and that did not sign it: then it is forged, not merely alone."""
     from cryptography import x509
 
     wanted = extension(leaf, x509.AuthorityKeyIdentifier)

@@ -36,7 +36,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
-    """What is signed: the bytes of an envelope's encoding, or an artefact by digest. `digest` answers hex, or None where it is not at hand."""
+    """What is signed: an envelope's encoding, or a file by digest. `digest` answers hex, or None where it is not at hand."""
 
     message: Callable[[], bytes | None]
     digest: Callable[[str], str | None]
@@ -298,7 +298,7 @@ def by_path(leaf: Certificate, others: list[Certificate], anchors: Anchors, aske
 
 
 def _best(found: list[paths.Path], at: datetime) -> paths.Path:
-    """The first path that is good, trusted ones first; where none is, its problem. An untrusted path never hides what is wrong with a trusted one."""
+    """The first path that is good, trusted ones first; where none is, its problem: an untrusted path hides nothing of a trusted one."""
     problem: Refused | None = None
     for path in found:
         if problem is not None and not path.trusted:

@@ -98,7 +98,7 @@ def sign(
 ) -> dict[str, Any]:
     """Sign a model folder, an SBOM or a file; the document of `verify` for the result, and its path as `signature`.
 
-    By `key` (PEM; encrypted: with `password`), with `certificate` and `chain` where the key has them, or by `sigstore`, which needs `online`.
+    By `key` (PEM; encrypted: with `password`), with `certificate` and `chain` where it has them, or by `sigstore`, which needs `online`.
     A folder gives `model.sig` in it; CycloneDX JSON is signed in place; with `detached`, and for any other file, a bundle goes beside it.
     Raises UsageError for what cannot be signed, and leaves no signature behind where the result does not verify.
     """
@@ -237,7 +237,7 @@ def _message(thing: DiskFile, signer: Signer) -> bytes:
 
 
 def _cyclonedx(data: bytes) -> dict[str, Any] | None:
-    if not data.lstrip()[:1] == b"{" or b'"CycloneDX"' not in data:
+    if data.lstrip()[:1] != b"{" or b'"CycloneDX"' not in data:
         return None
     try:
         document = parse(data, "the SBOM")

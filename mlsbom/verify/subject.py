@@ -79,7 +79,7 @@ class Want:
 
 
 class Tree(Protocol):
-    """A folder. Names are relative, with `/`; those that are no UTF-8 are percent-encoded and have a problem."""
+    """A folder. Names are relative, with `/`; bytes that are no UTF-8 stand as lone surrogates, and such an entry has a problem."""
 
     @property
     def name(self) -> str: ...
@@ -165,12 +165,9 @@ class DiskTree:
                 self._add(raw, kind="special", problem="is no regular file")
 
     def _add(self, raw: bytes, *, kind: str, **more: Any) -> None:
-        name = shown(raw)
-        if not more.get("problem"):
-            try:
-                raw.decode("utf-8")
-            except UnicodeDecodeError:
-                more["problem"] = "name is not UTF-8"
+        name = raw.decode("utf-8", "surrogateescape")
+        if not more.get("problem") and not name.isascii() and name.encode("utf-8", "replace") != raw:
+            more["problem"] = "name is not UTF-8"
         self.entries[name] = Entry(name=name, kind=kind, raw=raw, **more)
 
     def _file(self, raw: bytes, status: os.stat_result, *, linked: bool) -> None:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from mlsbom.errors import MlsbomError
+from mlsbom.sources import shown
 
 
 class Verdict(StrEnum):
@@ -111,7 +112,7 @@ class Files:
     def document(self) -> dict[str, Any]:
         """As INTERFACE.md prints it."""
         return {"covered": self.covered} | {
-            name: sorted(getattr(self, name)) for name in ("mismatched", "missing", "unsigned", "ignored_by_signer", "ignored_by_default")
+            name: [text(n) for n in sorted(getattr(self, name))] for name in ("mismatched", "missing", "unsigned", "ignored_by_signer", "ignored_by_default")
         }
 
 
@@ -166,7 +167,12 @@ class Report:
         }
 
 
+def text(name: str) -> str:
+    """A path as it may be printed: as it is, or with its bytes that are no UTF-8 percent-encoded."""
+    return shown(name.encode("utf-8", "surrogateescape")) if any("\ud800" <= c <= "\udfff" for c in name) else name
+
+
 def some(paths: Iterable[str], limit: int = 5) -> str:
     """Paths for a reason: the first few, and how many more."""
-    ordered = sorted(paths)
+    ordered = [text(p) for p in sorted(paths)]
     return ", ".join(ordered[:limit]) + (f" and {len(ordered) - limit} more" if len(ordered) > limit else "")

@@ -12,4 +12,7 @@ FORMAT_ROWS: tuple[Row, ...] = (
     Row(name="safetensors", module=f"{_HERE}.safetensors", formats=frozenset({"safetensors"})),
     Row(name="gguf", module=f"{_HERE}.gguf", formats=frozenset({"gguf"})),
     Row(name="onnx", module=f"{_HERE}.onnx", formats=frozenset({"onnx"}), packs=("operators",)),
+    Row(name="hdf5", module=f"{_HERE}.keras", formats=frozenset({"hdf5"}), packs=("keras", "targets", "pickle")),
+    Row(name="keras", module=f"{_HERE}.keras", formats=frozenset({"json"}), triggers=(b'"class_name"',), packs=("keras", "targets", "pickle")),
+    Row(name="keras-metadata", module=f"{_HERE}.keras_metadata", names=("metadata.json",), triggers=(b"keras_version",)),
 )

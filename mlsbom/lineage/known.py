@@ -1,0 +1,100 @@
+"""What the pack `fingerprints` says of its models: which file is whose, and the shapes by which a family is recognised."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from mlsbom.lineage.registry import Entry, open_registry
+
+if TYPE_CHECKING:
+    from mlsbom.knowledge import Packs
+
+MODELS: Final = "fingerprints/models.toml"
+FAMILIES: Final = "fingerprints/families.toml"
+SOLID: Final = 4096  # values that make a match of values evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """Whose a fingerprint is. `product`: the name that all versions share; `aliases`: further names it goes by (hub identifiers)."""
+
+    file: str
+    product: str
+    version: str
+    purl: str
+    license: str
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Name and version."""
+        return f"{self.product} {self.version}".strip()
+
+    def named_by(self, name: str) -> bool:
+        """Whether a name as written names this product: the product or an alias, alone or as a whole part of the name."""
+        said = normal(name)
+        return any(re.search(rf"(?:^|-){re.escape(normal(n))}(?:-|$)", said) is not None for n in (self.product, *self.aliases))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The shipped registry. `elements`: value counts of tensors worth a match; `sizes`: (rows, columns) of kept matrices."""
+
+    entries: tuple[Entry, ...]
+    models: dict[str, Model]
+    elements: frozenset[int]
+    sizes: frozenset[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Facts on a well-known architecture: width, inner width, vocabulary (as published in its configuration)."""
+
+    name: str
+    hidden: int
+    inner: int
+    vocabulary: int
+
+    def fits(self, shapes: set[tuple[int, ...]]) -> bool:
+        """Whether a model has this family's token table and this inner width, either way round."""
+        pairs = {tuple(sorted(s)) for s in shapes if len(s) == 2}
+        inner = any((min(self.hidden, n), max(self.hidden, n)) in pairs for n in (self.inner, 2 * self.inner))
+        return inner and tuple(sorted((self.hidden, self.vocabulary))) in pairs
+
+
+def normal(name: str) -> str:
+    """The last part of a name in lower case, runs of anything but letters and digits as one hyphen."""
+    return re.sub(r"[^a-z0-9]+", "-", name.rstrip("/").rsplit("/", 1)[-1].lower()).strip("-")
+
+
+def known(packs: Packs) -> Known:
+    """The shipped registry, once for these packs. Raises PackError."""
+    return packs.loaded(("lineage registry",), _load)
+
+
+def _load(packs: Packs) -> Known:
+    entries = open_registry(None, packs).entries
+    rows = packs.toml(MODELS)["model"] if MODELS in packs.index.get("files", {}) else []
+    models = {r["file"]: _model(r) for r in rows}
+    elements = frozenset(int(n) for e in entries for n, solid in zip(e.body.hashed["elements"], e.body.hashed["solid"], strict=True) if solid and n >= SOLID)
+    sizes = frozenset((int(r["n"]), int(r["m"])) for e in entries for r in e.body.matrices)
+    return Known(entries, models, elements, sizes)
+
+
+def _model(row: dict[str, Any]) -> Model:
+    return Model(
+        file=row["file"], product=row["product"], version=row["version"], purl=row["purl"], license=row["license"], aliases=tuple(row.get("aliases", ()))
+    )
+
+
+def families(packs: Packs) -> tuple[Family, ...]:
+    """Well-known architectures by their dimensions."""
+
+    def load(p: Packs) -> tuple[Family, ...]:
+        if FAMILIES not in p.index.get("files", {}):
+            return ()
+        return tuple(Family(name=f["name"], hidden=f["hidden"], inner=f["inner"], vocabulary=f["vocabulary"]) for f in p.toml(FAMILIES)["family"])
+
+    return packs.loaded(("lineage families",), load)
