@@ -573,7 +573,7 @@ class Graph(Struct, frozen=True, kw_only=True):
     owners: dict[str, str] = {}  # path -> ref of the component that owns it
 
     def by_ref(self) -> dict[str, Component]:
-        """All components by ref, the root among them."""
+        """All components by ref, the root among them. Made anew each time: keep it."""
         return {c.ref: c for c in (self.root, *self.components)}
 
 

@@ -29,9 +29,20 @@ from mlsbom.licenses.references import SAMPLE, WINDOW, windows
 HOME = Path(__file__).resolve().parent.parent / "signatures" / "licenses"
 _APPENDED = " gnu general public license version june 2007"
 """Where the SPDX text of LGPL-3.0 goes on with that of GPL-3.0, which most files of that name leave out."""
-_ENDS = ("end of terms and conditions", "exhibit a source code form license notice", "exhibit a", "how to apply these terms to your new programs")
+_ENDS = (
+    "end of terms and conditions",
+    "exhibit a source code form license notice",
+    "exhibit a",
+    "how to apply these terms to your new programs",
+)
 _KINDS = {"Permissive": "permissive", "Copyleft Limited": "weak-copyleft", "Copyleft": "copyleft", "Public Domain": "public-domain"}
-_AI_KINDS = {"data": "use-restricted", "data-permissive": "permissive", "data-copyleft": "copyleft", "no-derivatives": "use-restricted", "share-alike": "copyleft"}
+_AI_KINDS = {
+    "data": "use-restricted",
+    "data-permissive": "permissive",
+    "data-copyleft": "copyleft",
+    "no-derivatives": "use-restricted",
+    "share-alike": "copyleft",
+}
 
 
 def main() -> None:
@@ -50,7 +61,9 @@ def main() -> None:
     spdx = {i: [names["name"], kind_of(i, categories), int(names["deprecated"])] for i, names in sorted(listed["licenses"].items())}
     _write("spdx.json", {"licenses": spdx, "exceptions": sorted(listed["exceptions"])})
     _write("facts.json", {"licenses": facts(args.corpus)})
-    _write("tags.json", {r["hf_tag"]: [r["expected"], int(r["resolvable_from_tag_alone"] == "no")] for r in _rows(args.corpus / "hf_tags.csv")})
+    _write(
+        "tags.json", {r["hf_tag"]: [r["expected"], int(r["resolvable_from_tag_alone"] == "no")] for r in _rows(args.corpus / "hf_tags.csv")}
+    )
     (HOME / "texts.bin").write_bytes(pack_texts(full, labelled))
 
 
@@ -99,16 +112,29 @@ def _needed(words: tuple[str, ...]) -> int:
 def kind_of(identifier: str, categories: dict[str, str]) -> str:
     """The kind of an SPDX identifier: by its name where that tells, then by category; what nobody classified is unknown."""
     i = identifier
-    for pattern, kind in ((r"^CC-BY-NC|-NC-|NonCommercial|^Aladdin|^SSH-short-NC", "noncommercial"), (r"^CC-BY-ND|^BUSL|^C-UDA|^Elastic|^PolyForm-Small|^ANTLR.*RESTR|^Hippocratic|^TPDL|^SSPL", "use-restricted"),
-                          (r"^PolyForm-Noncommercial|^Parity|^Prosperity", "noncommercial" if "Non" in i else "copyleft"), (r"^AGPL|^OSL-3|^CPAL|^EUPL|^RPL|^Watcom|^NPOSL|^RPSL|^CAL-", "network-copyleft"),
-                          (r"^(?:GPL|CC-BY-SA|ODbL|CDLA-Sharing|OSL|CECILL-[12]|copyleft-next|GFDL|SISSL-GPL|QPL|Sleepycat)", "copyleft"),
-                          (r"^(?:LGPL|LGPLLR|MPL|EPL|CDDL|CPL|IPL|APSL|CECILL-C|MS-RL|LiLiQ-R|NPL|SPL|Nokia|OFL)", "weak-copyleft"),
-                          (r"^(?:CC0|PDDL|Unlicense|NIST-PD|CC-PDM|CC-PDDC|SAX-PD|ANTLR-PD|libtiff-PD|WTFPL-PD|blessing)", "public-domain"),
-                          (r"^(?:0BSD|BSD-[123]-Clause|MIT|MIT-0|Apache|ISC|Zlib|NCSA|PSF|Python|CNRI-Python|CC-BY-\d|ODC-By|CDLA-Perm|OpenMDW|W3C|BSL-1|AFL|ECL|PostgreSQL|X11|WTFPL|Artistic-2|MS-PL|etalab|OGL)", "permissive")):
+    for pattern, kind in (
+        (r"^CC-BY-NC|-NC-|NonCommercial|^Aladdin|^SSH-short-NC", "noncommercial"),
+        (r"^CC-BY-ND|^BUSL|^C-UDA|^Elastic|^PolyForm-Small|^ANTLR.*RESTR|^Hippocratic|^TPDL|^SSPL", "use-restricted"),
+        (r"^PolyForm-Noncommercial|^Parity|^Prosperity", "noncommercial" if "Non" in i else "copyleft"),
+        (r"^AGPL|^OSL-3|^CPAL|^EUPL|^RPL|^Watcom|^NPOSL|^RPSL|^CAL-", "network-copyleft"),
+        (r"^(?:GPL|CC-BY-SA|ODbL|CDLA-Sharing|OSL|CECILL-[12]|copyleft-next|GFDL|SISSL-GPL|QPL|Sleepycat)", "copyleft"),
+        (r"^(?:LGPL|LGPLLR|MPL|EPL|CDDL|CPL|IPL|APSL|CECILL-C|MS-RL|LiLiQ-R|NPL|SPL|Nokia|OFL)", "weak-copyleft"),
+        (r"^(?:CC0|PDDL|Unlicense|NIST-PD|CC-PDM|CC-PDDC|SAX-PD|ANTLR-PD|libtiff-PD|WTFPL-PD|blessing)", "public-domain"),
+        (
+            r"^(?:0BSD|BSD-[123]-Clause|MIT|MIT-0|Apache|ISC|Zlib|NCSA|PSF|Python|CNRI-Python|CC-BY-\d|ODC-By|CDLA-Perm|OpenMDW|W3C|BSL-1|AFL|ECL|PostgreSQL|X11|WTFPL|Artistic-2|MS-PL|etalab|OGL)",
+            "permissive",
+        ),
+    ):
         if re.search(pattern, i):
             return kind if kind != "weak-copyleft" or not i.startswith("OFL") else "permissive"
     category = categories.get(i.lower(), "")
-    return _KINDS.get(category) or ("use-restricted" if category in ("Source-available", "Free Restricted") else "proprietary" if category == "Proprietary Free" else "unknown")
+    return _KINDS.get(category) or (
+        "use-restricted"
+        if category in ("Source-available", "Free Restricted")
+        else "proprietary"
+        if category == "Proprietary Free"
+        else "unknown"
+    )
 
 
 def facts(corpus: Path) -> list[dict[str, Any]]:
@@ -118,8 +144,17 @@ def facts(corpus: Path) -> list[dict[str, Any]]:
         if " " in r["id"]:
             continue  # a note about a publisher, not a licence
         known = "LicenseRef-" + r["id"] if r["id"].startswith("OpenMDW") and not r["spdx_id"] else r["id"]
-        row = {"id": known, "name": r["title_anchor"] or known.removeprefix("LicenseRef-"), "kind": _AI_KINDS.get(r["kind"], r["kind"]), "tag": r["hf_tag"],
-               "names": [n for n in r["hf_license_name"].split(";") if n], "clauses": stated_clauses(r), "law": r["governing_law"], "evidence": r["evidence"], "confidence": r["confidence"]}
+        row = {
+            "id": known,
+            "name": r["title_anchor"] or known.removeprefix("LicenseRef-"),
+            "kind": _AI_KINDS.get(r["kind"], r["kind"]),
+            "tag": r["hf_tag"],
+            "names": [n for n in r["hf_license_name"].split(";") if n],
+            "clauses": stated_clauses(r),
+            "law": r["governing_law"],
+            "evidence": r["evidence"],
+            "confidence": r["confidence"],
+        }
         out.append(row)
     return out
 
@@ -143,9 +178,29 @@ def stated_clauses(r: dict[str, str]) -> dict[str, str]:
             out["display"] = threshold.rsplit("display ", 1)[-1]
     if "compet" in threshold.lower() or "competing models" in outputs or "competing" in restrictions:
         out["competitor"] = "product" if "compet" in threshold.lower() else "model"
-    fields = [code for code, word in (("military", "militar"), ("military", "itar"), ("nuclear", "nuclear"), ("surveillance", "surveillance"), ("surveillance", "espionage"), ("national-security", "national security"),
-                                      ("policy", "aup"), ("policy", "prohibited use policy"), ("listed", "attachment a"), ("listed", "as rail-m"), ("listed", "ethic"), ("listed", "prohibited-use"), ("illegal", "unlawful"),
-                                      ("reverse-engineering", "reverse engineering"), ("guardrail", "guardrail"), ("computational", "computational"), ("listed", "inherited")) if word in restrictions]
+    fields = [
+        code
+        for code, word in (
+            ("military", "militar"),
+            ("military", "itar"),
+            ("nuclear", "nuclear"),
+            ("surveillance", "surveillance"),
+            ("surveillance", "espionage"),
+            ("national-security", "national security"),
+            ("policy", "aup"),
+            ("policy", "prohibited use policy"),
+            ("listed", "attachment a"),
+            ("listed", "as rail-m"),
+            ("listed", "ethic"),
+            ("listed", "prohibited-use"),
+            ("illegal", "unlawful"),
+            ("reverse-engineering", "reverse engineering"),
+            ("guardrail", "guardrail"),
+            ("computational", "computational"),
+            ("listed", "inherited"),
+        )
+        if word in restrictions
+    ]
     if fields:
         out["field-of-use"] = ",".join(dict.fromkeys(fields))
     if "export" in restrictions:
@@ -155,14 +210,33 @@ def stated_clauses(r: dict[str, str]) -> dict[str, str]:
     if m := re.search(r"(?:name|names) [^;]*start\w* with ([\w .-]+)", naming):
         out["naming"] = m[1].strip()
     if m := re.search(r"(?:display|built using|Built on) ([^;]+?)(?: when|\(|;|$)", naming):
-        out["display"] = re.sub(r"^(?:display )", "", (naming[m.start() : m.end()] if naming[m.start() :].lower().startswith("built") else m[1])).strip(" (")
+        out["display"] = re.sub(
+            r"^(?:display )", "", (naming[m.start() : m.end()] if naming[m.start() :].lower().startswith("built") else m[1])
+        ).strip(" (")
     if r["notice_text_required"].lower() not in ("", "no", "none"):
         out["notice"] = r["notice_text_required"]
-    if outputs and not outputs.startswith(("no ", "none", "not found", "distillation", "as qwen", "mit")) and "outputs also bound" not in outputs:
-        out["output-training"] = "naming" if "name must" in outputs else "display" if "display" in outputs else "derivative" if "derivative" in outputs else "barred"
+    if (
+        outputs
+        and not outputs.startswith(("no ", "none", "not found", "distillation", "as qwen", "mit"))
+        and "outputs also bound" not in outputs
+    ):
+        out["output-training"] = (
+            "naming"
+            if "name must" in outputs
+            else "display"
+            if "display" in outputs
+            else "derivative"
+            if "derivative" in outputs
+            else "barred"
+        )
     if outputs.startswith(("distillation", "as qwen")):
         out["output-training"] = "derivative" if "derivative" in outputs else "display"
-    for word, clause in (("share-alike", "share-alike"), ("same licence", "share-alike"), ("no adapted", "no-derivatives"), ("network use", "network")):
+    for word, clause in (
+        ("share-alike", "share-alike"),
+        ("same licence", "share-alike"),
+        ("no adapted", "no-derivatives"),
+        ("network use", "network"),
+    ):
         if word in again:
             out[clause] = ""
     if re.search(r"(?<!ir)revocable", r["revocable_or_terminable"]):
@@ -178,9 +252,15 @@ def stated_clauses(r: dict[str, str]) -> dict[str, str]:
 
 def _threshold(written: str) -> str:
     out = []
-    for number, word, unit in re.findall(r"(?:USD )?([\d,]+)\s?(M?)\s*(?:USD )?(MAU|visits/month|DAU|annual revenue|monthly revenue|revenue)", written.replace("DAU < 1M", "1M DAU")):
+    for number, word, unit in re.findall(
+        r"(?:USD )?([\d,]+)\s?(M?)\s*(?:USD )?(MAU|visits/month|DAU|annual revenue|monthly revenue|revenue)",
+        written.replace("DAU < 1M", "1M DAU"),
+    ):
         amount = int(number.replace(",", "")) * (10**6 if word else 1)
-        out.append({"MAU": "mau", "DAU": "dau", "visits/month": "visits_month", "monthly revenue": "revenue_month"}.get(unit, "revenue_year") + f"={amount}")
+        out.append(
+            {"MAU": "mau", "DAU": "dau", "visits/month": "visits_month", "monthly revenue": "revenue_month"}.get(unit, "revenue_year")
+            + f"={amount}"
+        )
     return " ".join([*out, "must-display" if "display" in written else "needs-licence"])
 
 
@@ -202,7 +282,12 @@ def _listed(path: Path) -> dict[str, Any]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("License", "LicenseException"):
             values = {k.arg: ast.literal_eval(k.value) for k in node.keywords}
             part = out["licenses" if node.func.id == "License" else "exceptions"]
-            part[values["id"]] = {"name": values["name"], "deprecated": values["deprecated_id"], "osi": values.get("osi_approved"), "fsf": values.get("fsf_libre")}
+            part[values["id"]] = {
+                "name": values["name"],
+                "deprecated": values["deprecated_id"],
+                "osi": values.get("osi_approved"),
+                "fsf": values.get("fsf_libre"),
+            }
     return out
 
 
@@ -218,7 +303,11 @@ def _categories(folder: Path) -> dict[str, str]:
 
 
 def _labelled(corpus: Path, folders: list[Path]) -> list[tuple[str, str, bytes]]:
-    out = [(r["expected"], "", (corpus / r["file"]).read_bytes()) for r in _rows(corpus / "manifest.csv") if r["group"] == "ai" and " " not in r["expected"]]
+    out = [
+        (r["expected"], "", (corpus / r["file"]).read_bytes())
+        for r in _rows(corpus / "manifest.csv")
+        if r["group"] == "ai" and " " not in r["expected"]
+    ]
     for folder in folders:
         out += [(r["id"], r["variant"], (folder / r["file"]).read_bytes()) for r in _rows(folder / "labels.csv")]
     return out

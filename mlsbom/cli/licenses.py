@@ -118,19 +118,39 @@ def _tagged(written: str, table: Any) -> dict[str, Any]:
     from mlsbom.licenses.expressions import tag as resolve
 
     found = resolve(written, table)
-    return {"tag": written, "expression": found.expression, "ambiguous": found.ambiguous, "candidates": list(found.candidates), "why": found.why,
-            "licenses": [_fact_row(i, table) for i in found.ids if i != "NOASSERTION"]}
+    return {
+        "tag": written,
+        "expression": found.expression,
+        "ambiguous": found.ambiguous,
+        "candidates": list(found.candidates),
+        "why": found.why,
+        "licenses": [_fact_row(i, table) for i in found.ids if i != "NOASSERTION"],
+    }
 
 
 def _fact_row(identifier: str, table: Any) -> dict[str, Any]:
     known = table.get(identifier)
-    return {"id": identifier, "name": known.name if known else identifier, "kind": table.kind(identifier), "score": 0.0 if known is None else 1.0, "confidence": known.confidence if known else "",
-            "clauses": [{"clause": c, "line": None, "text": "", "value": v} for c, v in (known.clauses.items() if known else ())]}
+    return {
+        "id": identifier,
+        "name": known.name if known else identifier,
+        "kind": table.kind(identifier),
+        "score": 0.0 if known is None else 1.0,
+        "confidence": known.confidence if known else "",
+        "clauses": [{"clause": c, "line": None, "text": "", "value": v} for c, v in (known.clauses.items() if known else ())],
+    }
 
 
 def _shown(row: dict[str, Any]) -> str:
-    lines = [f"{safe(str(row.get('file', row.get('tag'))))}: {row['expression'] or '-'}  ({safe(row['why'])})" if row["why"] else f"{safe(str(row.get('file', row.get('tag'))))}: {row['expression'] or '-'}"]
+    lines = [
+        f"{safe(str(row.get('file', row.get('tag'))))}: {row['expression'] or '-'}  ({safe(row['why'])})"
+        if row["why"]
+        else f"{safe(str(row.get('file', row.get('tag'))))}: {row['expression'] or '-'}"
+    ]
     for one in row["licenses"]:
         lines.append(f"  {one['id']}  {one['kind']}")
-        lines += [f"    {c['clause']}{' = ' + safe(c['value']) if c['value'] else ''}" + (f"  line {c['line']}: {safe(c['text'], 160)}" if c["line"] else "") for c in one["clauses"]]
+        lines += [
+            f"    {c['clause']}{' = ' + safe(c['value']) if c['value'] else ''}"
+            + (f"  line {c['line']}: {safe(c['text'], 160)}" if c["line"] else "")
+            for c in one["clauses"]
+        ]
     return "\n".join(lines)

@@ -24,6 +24,28 @@ from mlsbom.knowledge import Packs
 from mlsbom.model import STATUS_ORDER, AnyFact, Bundle, MemberDigest, Observed, Place, Pointer, Shortfall, Status, TensorTable
 
 TRIGGER_WINDOW = 8 << 20
+WEIGHT_SUFFIXES = frozenset(
+    {
+        "safetensors",
+        "gguf",
+        "ggml",
+        "onnx",
+        "bin",
+        "pt",
+        "pth",
+        "ckpt",
+        "pkl",
+        "joblib",
+        "h5",
+        "hdf5",
+        "keras",
+        "tflite",
+        "npz",
+        "npy",
+        "pb",
+        "msgpack",
+    }
+)
 MEMBER_DIGEST = 64 << 20  # members larger than this are weights; their archive's digest covers them
 READ_BY_NATURE = frozenset({"text", "pointer"})  # where no inspector asks for more, having identified it is having read it
 
@@ -40,7 +62,7 @@ class Driver:
         self._asked_once: set[tuple[str, str]] = set()
         self._worst: dict[str, Status] = {}
         self._used: dict[str, Row] = {}
-        self._bundles: list[Bundle] = []
+        self._bundles: list[tuple[str, Bundle]] = []
         self._table = table()
 
     def record(self, place: Place, by: str, fact: AnyFact) -> None:
@@ -53,7 +75,7 @@ class Driver:
         elif isinstance(fact, Pointer) and not place.member:
             self.pointers[place.path] = fact
         elif isinstance(fact, Bundle):
-            self._bundles.append(fact)
+            self._bundles.append((posixpath.dirname(place.path), fact))
 
     def shortfall(self, place: Place, by: str, error: ReadError) -> None:
         """Keep what an error says could not be read."""
@@ -80,7 +102,11 @@ class Driver:
             self._run(row, blob, place, formats, budget, tables)
         if tables and self._sketch and not place.member:
             self._fingerprint(blob, place, formats, tables, budget)
-        if not ran and formats != ("empty",) and FAMILY.get(formats[0] if formats else "", "") not in READ_BY_NATURE:
+        if formats == ("empty",):
+            suffix = (place.member or place.path).rsplit(".", 1)[-1].lower()
+            if suffix in WEIGHT_SUFFIXES:
+                self.record(place, "identify", Shortfall(status=Status.PARTIAL, reason=f"is empty: a .{suffix} file holds something"))
+        elif not ran and FAMILY.get(formats[0] if formats else "", "") not in READ_BY_NATURE:
             self.record(
                 place, "identify", Shortfall(status=Status.OPAQUE, reason=f"no reader for this format ({', '.join(formats) or 'unknown'})")
             )
@@ -91,7 +117,10 @@ class Driver:
         except ReadError as e:
             self.shortfall(place, row.name, e)
             return False
-        return any(t in window for t in row.triggers)
+        for trigger in row.triggers:  # noqa: SIM110 - a plain loop: a generator costs more than the search
+            if trigger in window:
+                return True
+        return False
 
     def _run(self, row: Row, blob: Blob, place: Place, formats: tuple[str, ...], budget: Budget, tables: list[TensorTable]) -> None:
         self._used[row.name] = row
@@ -157,12 +186,12 @@ class Driver:
             self.record(place, "lineage.sketch", Shortfall(status=Status.PARTIAL, reason=f"no fingerprint: {e}"))
 
     def wanted_algorithms(self) -> dict[str, tuple[str, ...]]:
-        """The further digest algorithms that signatures found so far name, by path."""
+        """The further digest algorithms that signatures found so far name, by path: names in a signature are relative to its folder."""
         wanted: dict[str, set[str]] = {}
-        for bundle in self._bundles:
+        for folder, bundle in self._bundles:
             for name, algorithm, _ in bundle.digests:
                 if algorithm != "sha256" and algorithm in hashlib.algorithms_available:
-                    wanted.setdefault(name, set()).add(algorithm)
+                    wanted.setdefault(posixpath.join(folder, name), set()).add(algorithm)
         return {name: tuple(sorted(a)) for name, a in wanted.items()}
 
     def worst(self) -> dict[str, Status]:

@@ -60,7 +60,7 @@ def loads(text: str) -> Card:
     match = _FRONT.match(text)
     closed = bool(match) and re.search(r"^---[ \t]*\r?\Z", match[0].rstrip("\n"), re.M) is not None if match else False
     keyed = match is not None and any(_KEY.match(row) for row in match[1].splitlines()[:400])
-    if match is None or not keyed and not (closed and not match[1].strip()) or (not closed and not _KEY.match(match[1].lstrip())):
+    if match is None or (not keyed and not (closed and not match[1].strip())) or (not closed and not _KEY.match(match[1].lstrip())):
         return Card(None, sections=list(_sections(text, 1)))
     first = text.count("\n", 0, match.start(1)) + 1
     card = _front(match[1], first)
@@ -126,7 +126,13 @@ def _sections(text: str, first: int) -> Iterator[Section]:
                 found = (atx[2], len(atx[1]), number)
             elif html := _HTML_HEADING.match(row):
                 found = (html[2], int(html[1]), number)
-            elif re.fullmatch(r"\s{0,3}(?:=+|-{3,})\s*", row) and rows and rows[-1][0] == number - 1 and rows[-1][1].strip() and not rows[-1][1].lstrip().startswith(("|", "-", "*", ">")):
+            elif (
+                re.fullmatch(r"\s{0,3}(?:=+|-{3,})\s*", row)
+                and rows
+                and rows[-1][0] == number - 1
+                and rows[-1][1].strip()
+                and not rows[-1][1].lstrip().startswith(("|", "-", "*", ">"))
+            ):
                 found = (rows.pop()[1], 1 if "=" in row else 2, number - 1)
         if found is not None:
             yield Section(title, level, line, tuple(rows))

@@ -184,10 +184,12 @@ def _ends(blob: Blob) -> Iterator[_End]:
             disk, _, _, total, size, offset, length = struct.unpack_from("<4H2LH", tail, at + 4)
             end = base + at
             places: list[tuple[int, int, int]] = []
+            edge = end
             if at >= 20 and tail[at - 20 : at - 16] == LOCATOR64:
                 places += _places64(blob, struct.unpack_from("<Q", tail, at - 12)[0], end)
+                edge = end - 76 if places else end  # the directory ends before the zip64 records
             if size != 0xFFFFFFFF and offset != 0xFFFFFFFF:
-                places += [(end - size, size, end - size - offset), (offset, size, 0)]
+                places += [(edge - size, size, edge - size - offset), (offset, size, 0)]
             good = tuple(dict.fromkeys((a, s, p) for a, s, p in places if 0 <= a <= end and s and blob.read_at(a, 4) == CENTRAL))
             if good or (total == size == disk == 0 and offset <= end):
                 yield _End(offset=end, comment=tail[at + 22 : at + 22 + length], places=good or ((end, 0, 0),))

@@ -23,15 +23,13 @@ _FILE = re.compile(
     re.I,
 )
 _LOCAL: Final = frozenset(
-    "adapter adapters app apps artifact artifacts asset assets bin build cache checkpoint checkpoints ckpt ckpts config configs content data dataset datasets dev"
-    " dist drive encoder etc exp experiment experiments export exports final fixtures home input inputs lib local log logs lora loras media mnt model models onnx opt"
-    " out output outputs path pretrained pretrained_models project projects raw results root run runs sample samples save saved saved_model saved_models"
-    " scripts src static storage test tests test_data testdata tmp tokenizer tokenizers train training users usr var volumes weight weights work workspace"
-    " your-org your-username your_username username user org organization namespace your_org my-org".split()
+    ["adapter", "adapters", "app", "apps", "artifact", "artifacts", "asset", "assets", "bin", "build", "cache", "checkpoint", "checkpoints", "ckpt", "ckpts", "config", "configs", "content", "data", "dataset", "datasets", "dev", "dist", "drive", "encoder", "etc", "exp", "experiment", "experiments", "export", "exports", "final", "fixtures", "home", "input", "inputs", "lib", "local", "log", "logs", "lora", "loras", "media", "mnt", "model", "models", "onnx", "opt", "out", "output", "outputs", "path", "pretrained", "pretrained_models", "project", "projects", "raw", "results", "root", "run", "runs", "sample", "samples", "save", "saved", "saved_model", "saved_models", "scripts", "src", "static", "storage", "test", "tests", "test_data", "testdata", "tmp", "tokenizer", "tokenizers", "train", "training", "users", "usr", "var", "volumes", "weight", "weights", "work", "workspace", "your-org", "your-username", "your_username", "username", "user", "org", "organization", "namespace", "your_org", "my-org"]
 )
 _SINGLE = re.compile(
-    r"(?:(?:distil|xlm-|camem|flau|deberta|mobile|squeeze|tiny|bio|sci|fin)?(?:bert|roberta)|albert|xlnet|electra|deberta|gpt2|distilgpt2|openai-gpt|t5|mt5|ctrl"
-    r"|transfo-xl|xlm|facebook-opt|bart|longformer|reformer|all|paraphrase|multi-qa|msmarco|stsb|gtr|sentence-t5|average_word_embeddings|clip-ViT|LaBSE"
+    r"(?:(?:distil|xlm-|camem|flau|deberta|mobile|squeeze|tiny|bio|sci|fin)?(?:bert|roberta)|albert|xlnet|electra|deberta|gpt2|"
+    r"distilgpt2|openai-gpt|t5|mt5|ctrl"
+    r"|transfo-xl|xlm|facebook-opt|bart|longformer|reformer|all|paraphrase|multi-qa|msmarco|stsb|gtr|sentence-t5|"
+    r"average_word_embeddings|clip-ViT|LaBSE"
     r"|distiluse|nli|allenai-specter|use-cmlm|ms-marco|bge|e5|gte)"
     r"(?:-[A-Za-z0-9.]+|_[A-Za-z0-9.]+)*\Z"
 )
@@ -61,7 +59,11 @@ def hub_name(text: str, *, single: bool = False, anything: bool = False) -> HubN
         return HubName(link[2], revision, {"datasets": "dataset", "spaces": "space"}.get(link[1] or "", "model"))
     if scheme := _SCHEME.match(text):
         found = hub_name("/".join(scheme["rest"].split("/")[:2]), single=True)
-        return HubName(found.repository, found.revision, {"datasets": "dataset", "spaces": "space"}.get(scheme[1] or "", "model")) if found else None
+        return (
+            HubName(found.repository, found.revision, {"datasets": "dataset", "spaces": "space"}.get(scheme[1] or "", "model"))
+            if found
+            else None
+        )
     if text.startswith((".", "/", "~", "$", "\\", "s3:", "gs:")) or text.endswith("/") or "://" in text or "--" in text or ".." in text:
         return None
     if repo := _REPO.match(text):

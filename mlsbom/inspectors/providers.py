@@ -10,71 +10,232 @@ import re
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-CLIENTS: Final[dict[str, str]] = {
-    "openai": "openai", "anthropic": "anthropic", "mistralai": "mistral", "cohere": "cohere", "groq": "groq", "together": "together", "replicate": "replicate",
-    "google.generativeai": "google", "google.genai": "google", "vertexai": "google", "google.cloud.aiplatform": "google", "ollama": "ollama",
-    "litellm": "litellm", "voyageai": "voyage", "ai21": "ai21", "zhipuai": "zhipu", "zai": "zhipu", "dashscope": "alibaba", "fireworks": "fireworks",
-    "cerebras": "cerebras", "xai_sdk": "xai", "fal_client": "fal", "huggingface_hub": "huggingface", "boto3": "amazon", "aioboto3": "amazon", "aleph_alpha_client": "aleph-alpha",
-    "ibm_watsonx_ai": "ibm", "azure.ai.inference": "azure", "azure.ai.openai": "azure", "elevenlabs": "elevenlabs", "deepgram": "deepgram", "assemblyai": "assemblyai",
-    "volcenginesdkarkruntime": "volcengine", "portkey_ai": "portkey", "writerai": "writer", "reka": "reka", "databricks_genai_inference": "databricks",
-    "stability_sdk": "stability", "baseten": "baseten", "lamini": "lamini", "jina": "jina", "nomic": "nomic", "mixedbread_ai": "mixedbread", "qianfan": "baidu",
-    "tencentcloud": "tencent", "rev_ai": "rev", "perplexity": "perplexity", "lmstudio": "lmstudio", "predibase": "predibase", "octoai": "octoai", "cartesia": "cartesia",
-    "google.cloud.speech": "google", "google.cloud.texttospeech": "google", "google.cloud.vision": "google", "azure.cognitiveservices.speech": "azure",
-    "roboflow": "roboflow", "inference_sdk": "roboflow", "gladia": "gladia", "openai_harmony": "openai", "instructor": "instructor", "aisuite": "aisuite", "dspy": "dspy", "any_llm": "any-llm",
-}
+def _table(text: str) -> dict[str, str]:
+    """Lines `provider: word word` as word -> provider."""
+    rows = (line.split(":", 1) for line in text.strip().splitlines())
+    return {word: who.strip() for who, words in rows for word in words.split()}
+
+
+CLIENTS: Final = _table("""
+    openai: openai openai_harmony
+    anthropic: anthropic
+    mistral: mistralai
+    cohere: cohere
+    groq: groq
+    together: together
+    replicate: replicate
+    google: google.generativeai google.genai vertexai google.cloud.aiplatform google.cloud.speech google.cloud.texttospeech
+    google: google.cloud.vision
+    ollama: ollama
+    litellm: litellm
+    voyage: voyageai
+    ai21: ai21
+    zhipu: zhipuai zai
+    alibaba: dashscope
+    fireworks: fireworks
+    cerebras: cerebras
+    xai: xai_sdk
+    fal: fal_client
+    huggingface: huggingface_hub
+    amazon: boto3 aioboto3
+    aleph-alpha: aleph_alpha_client
+    ibm: ibm_watsonx_ai
+    azure: azure.ai.inference azure.ai.openai azure.cognitiveservices.speech
+    elevenlabs: elevenlabs
+    deepgram: deepgram
+    assemblyai: assemblyai
+    volcengine: volcenginesdkarkruntime
+    portkey: portkey_ai
+    writer: writerai
+    reka: reka
+    databricks: databricks_genai_inference
+    stability: stability_sdk
+    baseten: baseten
+    lamini: lamini
+    jina: jina
+    nomic: nomic
+    mixedbread: mixedbread_ai
+    baidu: qianfan
+    tencent: tencentcloud
+    rev: rev_ai
+    perplexity: perplexity
+    lmstudio: lmstudio
+    predibase: predibase
+    octoai: octoai
+    cartesia: cartesia
+    roboflow: roboflow inference_sdk
+    gladia: gladia
+    instructor: instructor
+    aisuite: aisuite
+    dspy: dspy
+    any-llm: any_llm
+""")
 """Module of a client library -> provider."""
 
-WRAPPERS: Final[dict[str, str]] = {
-    "OpenAI": "openai", "AzureOpenAI": "azure", "AzureChatOpenAI": "azure", "Anthropic": "anthropic", "AnthropicLLM": "anthropic", "Mistral": "mistral", "MistralAI": "mistral",
-    "Cohere": "cohere", "Groq": "groq", "Together": "together", "TogetherLLM": "together", "Fireworks": "fireworks", "GoogleGenerativeAI": "google", "GoogleGenAI": "google", "Gemini": "google",
-    "VertexAI": "google", "VertexAIModelGarden": "google", "GooglePalm": "google", "PaLM": "google", "Vertex": "google", "Bedrock": "amazon", "BedrockConverse": "amazon", "BedrockLLM": "amazon",
-    "SagemakerEndpoint": "amazon", "Ollama": "ollama", "OllamaLLM": "ollama", "HuggingFaceEndpoint": "huggingface", "HuggingFaceHub": "huggingface", "HuggingFaceInferenceAPI": "huggingface",
-    "Upstage": "upstage", "DeepSeek": "deepseek", "Perplexity": "perplexity", "NVIDIA": "nvidia", "XAI": "xai", "Tongyi": "alibaba", "DashScope": "alibaba", "ZhipuAI": "zhipu",
-    "Qianfan": "baidu", "Baichuan": "baichuan", "MoonshotChat": "moonshot", "Moonshot": "moonshot", "Replicate": "replicate", "WatsonxLLM": "ibm", "Watsonx": "ibm", "AI21": "ai21", "AI21LLM": "ai21",
-    "Cerebras": "cerebras", "SambaNova": "sambanova", "SambaStudio": "sambanova", "OpenRouter": "openrouter", "LiteLLM": "litellm", "ClovaX": "naver", "Clova": "naver", "Databricks": "databricks",
-    "Voyage": "voyage", "VoyageAI": "voyage", "Jina": "jina", "Yi": "yi", "Friendli": "friendli", "Friendliai": "friendli", "AzureAI": "azure", "OpenAILike": "openai-compatible", "Predibase": "predibase",
-}
+WRAPPERS: Final = _table("""
+    openai: OpenAI
+    azure: AzureOpenAI AzureChatOpenAI AzureAI
+    anthropic: Anthropic AnthropicLLM
+    mistral: Mistral MistralAI
+    cohere: Cohere
+    groq: Groq
+    together: Together TogetherLLM
+    fireworks: Fireworks
+    google: GoogleGenerativeAI GoogleGenAI Gemini VertexAI VertexAIModelGarden GooglePalm PaLM Vertex
+    amazon: Bedrock BedrockConverse BedrockLLM SagemakerEndpoint
+    ollama: Ollama OllamaLLM
+    huggingface: HuggingFaceEndpoint HuggingFaceHub HuggingFaceInferenceAPI
+    upstage: Upstage
+    deepseek: DeepSeek
+    perplexity: Perplexity
+    nvidia: NVIDIA
+    xai: XAI
+    alibaba: Tongyi DashScope
+    zhipu: ZhipuAI
+    baidu: Qianfan
+    baichuan: Baichuan
+    moonshot: MoonshotChat Moonshot
+    replicate: Replicate
+    ibm: WatsonxLLM Watsonx
+    ai21: AI21 AI21LLM
+    cerebras: Cerebras
+    sambanova: SambaNova SambaStudio
+    openrouter: OpenRouter
+    litellm: LiteLLM
+    naver: ClovaX Clova
+    databricks: Databricks
+    voyage: Voyage VoyageAI
+    jina: Jina
+    yi: Yi
+    friendli: Friendli Friendliai
+    openai-compatible: OpenAILike
+    predibase: Predibase
+""")
 """Stem of a wrapper class of LangChain, LlamaIndex and the like (`Chat…`, `…Embeddings`, `…LLM` taken off) -> provider."""
 
-PREFIXES: Final[dict[str, str]] = {
-    "openai": "openai", "text-completion-openai": "openai", "azure": "azure", "azure_ai": "azure", "anthropic": "anthropic", "claude": "anthropic", "gemini": "google", "google": "google",
-    "google-gla": "google", "google-vertex": "google", "google_genai": "google", "google_vertexai": "google", "vertex_ai": "google", "vertex_ai_beta": "google", "palm": "google",
-    "bedrock": "amazon", "bedrock_converse": "amazon", "sagemaker": "amazon", "mistral": "mistral", "mistralai": "mistral", "codestral": "mistral", "cohere": "cohere", "cohere_chat": "cohere",
-    "groq": "groq", "together_ai": "together", "together": "together", "togetherai": "together", "fireworks_ai": "fireworks", "fireworks": "fireworks", "deepseek": "deepseek",
-    "openrouter": "openrouter", "ollama": "ollama", "ollama_chat": "ollama", "huggingface": "huggingface", "perplexity": "perplexity", "xai": "xai", "grok": "xai", "nvidia_nim": "nvidia",
-    "nvidia": "nvidia", "replicate": "replicate", "watsonx": "ibm", "ai21": "ai21", "voyage": "voyage", "jina_ai": "jina", "databricks": "databricks", "cerebras": "cerebras",
-    "sambanova": "sambanova", "dashscope": "alibaba", "upstage": "upstage", "deepinfra": "deepinfra", "hosted_vllm": "vllm", "vllm": "vllm", "cloudflare": "cloudflare", "moonshot": "moonshot",
-    "volcengine": "volcengine", "friendliai": "friendli", "github": "github", "novita": "novita", "hyperbolic": "hyperbolic", "nebius": "nebius", "lm_studio": "lmstudio", "litellm_proxy": "litellm",
-}
+PREFIXES: Final = _table("""
+    openai: openai text-completion-openai
+    azure: azure azure_ai
+    anthropic: anthropic claude
+    google: gemini google google-gla google-vertex google_genai google_vertexai vertex_ai vertex_ai_beta palm
+    amazon: bedrock bedrock_converse sagemaker
+    mistral: mistral mistralai codestral
+    cohere: cohere cohere_chat
+    groq: groq
+    together: together_ai together togetherai
+    fireworks: fireworks_ai fireworks
+    deepseek: deepseek
+    openrouter: openrouter
+    ollama: ollama ollama_chat
+    huggingface: huggingface
+    perplexity: perplexity
+    xai: xai grok
+    nvidia: nvidia_nim nvidia
+    replicate: replicate
+    ibm: watsonx
+    ai21: ai21
+    voyage: voyage
+    jina: jina_ai
+    databricks: databricks
+    cerebras: cerebras
+    sambanova: sambanova
+    alibaba: dashscope
+    upstage: upstage
+    deepinfra: deepinfra
+    vllm: hosted_vllm vllm
+    cloudflare: cloudflare
+    moonshot: moonshot
+    volcengine: volcengine
+    friendli: friendliai
+    github: github
+    novita: novita
+    hyperbolic: hyperbolic
+    nebius: nebius
+    lmstudio: lm_studio
+    litellm: litellm_proxy
+""")
 """Prefix of a routed model name (`azure/gpt-4o`, `openai:gpt-4o`) -> provider."""
 
-_NAMED: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple((re.compile(p, re.I), who) for p, who in (
-    (r"(?:ft:)?(?:gpt-(?:3\.5|4|5|image|realtime|oss-)|chatgpt-|o[134](?:-|\Z)|text-embedding-(?:3|ada)|text-davinci|davinci-|babbage-|dall-e-|tts-1|whisper-1\Z|omni-moderation|sora-)", "openai"),
-    (r"(?:anthropic\.)?claude-", "anthropic"),
-    (r"(?:models/)?(?:gemini-|text-bison|chat-bison|textembedding-gecko|imagen-|veo-|embedding-00|text-embedding-00)", "google"),
-    (r"(?:command(?:-r|-a|-light|-nightly|\Z)|embed-(?:english|multilingual|v4)|rerank-)", "cohere"),
-    (r"(?:mistral-(?:large|medium|small|tiny|embed|saba)|codestral-|ministral-|pixtral-(?:large|12b)|open-mi[sx]tral)", "mistral"),
-    (r"(?:solar-(?:pro|mini|1-mini|embedding|docvision)|solar-1)", "upstage"), (r"(?:HCX-|clir-emb)", "naver"), (r"deepseek-(?:chat|reasoner|coder)\Z", "deepseek"),
-    (r"(?:qwen-(?:max|plus|turbo|long|vl)|qwen\d?-max|text-embedding-v\d)", "alibaba"), (r"grok-", "xai"), (r"(?:sonar(?:-|\Z)|pplx-)", "perplexity"), (r"voyage-", "voyage"),
-    (r"(?:glm-[34]|cogview-)", "zhipu"), (r"(?:moonshot-v1|kimi-)", "moonshot"), (r"(?:amazon\.(?:titan|nova)|(?:us|eu|apac)\.(?:anthropic|amazon|meta)\.|(?:anthropic|meta|cohere|ai21|mistral|stability)\.[\w-]+-[\w.-]+:\d)", "amazon"),
-    (r"jina-(?:embeddings|reranker|clip)-", "jina"), (r"jamba-", "ai21"), (r"ernie-", "baidu"), (r"doubao-", "volcengine"), (r"eleven_", "elevenlabs"), (r"abab\d|minimax-", "minimax"),
-))
+_NAMED: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
+    (re.compile(p, re.I), who)
+    for p, who in (
+        (
+            r"(?:ft:)?(?:gpt-(?:3\.5|4|5|image|realtime|oss-)|chatgpt-|o[134](?:-|\Z)|text-embedding-(?:3|ada)|text-davinci|davinci-|"
+            r"babbage-|dall-e-|tts-1|whisper-1\Z|omni-moderation|sora-)",
+            "openai",
+        ),
+        (r"(?:anthropic\.)?claude-", "anthropic"),
+        (r"(?:models/)?(?:gemini-|text-bison|chat-bison|textembedding-gecko|imagen-|veo-|embedding-00|text-embedding-00)", "google"),
+        (r"(?:command(?:-r|-a|-light|-nightly|\Z)|embed-(?:english|multilingual|v4)|rerank-)", "cohere"),
+        (r"(?:mistral-(?:large|medium|small|tiny|embed|saba)|codestral-|ministral-|pixtral-(?:large|12b)|open-mi[sx]tral)", "mistral"),
+        (r"(?:solar-(?:pro|mini|1-mini|embedding|docvision)|solar-1)", "upstage"),
+        (r"(?:HCX-|clir-emb)", "naver"),
+        (r"deepseek-(?:chat|reasoner|coder)\Z", "deepseek"),
+        (r"(?:qwen-(?:max|plus|turbo|long|vl)|qwen\d?-max|text-embedding-v\d)", "alibaba"),
+        (r"grok-", "xai"),
+        (r"(?:sonar(?:-|\Z)|pplx-)", "perplexity"),
+        (r"voyage-", "voyage"),
+        (r"(?:glm-[34]|cogview-)", "zhipu"),
+        (r"(?:moonshot-v1|kimi-)", "moonshot"),
+        (
+            r"(?:amazon\.(?:titan|nova)|(?:us|eu|apac)\.(?:anthropic|amazon|meta)\.|(?:anthropic|meta|cohere|ai21|mistral|"
+            r"stability)\.[\w-]+-[\w.-]+:\d)",
+            "amazon",
+        ),
+        (r"jina-(?:embeddings|reranker|clip)-", "jina"),
+        (r"jamba-", "ai21"),
+        (r"ernie-", "baidu"),
+        (r"doubao-", "volcengine"),
+        (r"eleven_", "elevenlabs"),
+        (r"abab\d|minimax-", "minimax"),
+    )
+)
 
-_HOSTS: Final[dict[str, str]] = {
-    "googleapis.com": "google", "aliyuncs.com": "alibaba", "ntruss.com": "naver", "openai.azure.com": "azure", "services.ai.azure.com": "azure", "amazonaws.com": "amazon", "bigmodel.cn": "zhipu",
-    "together.xyz": "together", "x.ai": "xai", "moonshot.cn": "moonshot", "moonshot.ai": "moonshot", "volces.com": "volcengine", "baidubce.com": "baidu", "hf.co": "huggingface", "huggingface.cloud": "huggingface",
-    "googleusercontent.com": "google", "inference.ai.azure.com": "azure", "cognitiveservices.azure.com": "azure", "fal.run": "fal", "01.ai": "yi", "lepton.run": "lepton", "modal.run": "modal", "z.ai": "zhipu",
-}
+_HOSTS: Final = _table("""
+    google: googleapis.com googleusercontent.com
+    alibaba: aliyuncs.com
+    naver: ntruss.com
+    azure: openai.azure.com services.ai.azure.com inference.ai.azure.com cognitiveservices.azure.com
+    amazon: amazonaws.com
+    zhipu: bigmodel.cn z.ai
+    together: together.xyz
+    xai: x.ai
+    moonshot: moonshot.cn moonshot.ai
+    volcengine: volces.com
+    baidu: baidubce.com
+    huggingface: hf.co huggingface.cloud
+    fal: fal.run
+    yi: 01.ai
+    lepton: lepton.run
+    modal: modal.run
+""")
 _SECOND = frozenset({"co", "com", "ac", "or", "go", "ne", "net", "org", "gov", "edu"})
 
-_PATHS: Final = tuple(re.compile(p) for p in (
-    r"/chat-completions/([\w.-]+)", r"/models/([\w./-]+?):(?:\w*[gG]enerate\w*|\w*[eE]mbed\w*|countTokens|predict\w*|rawPredict|streamRawPredict)", r"/openai/deployments/([\w.-]+)",
-    r"/engines/([\w.:-]+)/", r"/v2/models/([\w.-]+)/(?:infer|generate)", r"/model/([\w.:%-]+)/(?:invoke|converse)", r"/ai/run/(@?[\w@./-]+)", r"/v1/models/([\w.-]+/[\w.-]+)/predictions",
-    r"/embeddings?/((?!v\d)[\w-]*\d[\w.-]*)\Z", r"/endpoints/([\w.-]+)/invocations",
-))
+_PATHS: Final = tuple(
+    re.compile(p)
+    for p in (
+        r"/chat-completions/([\w.-]+)",
+        r"/models/([\w./-]+?):(?:\w*[gG]enerate\w*|\w*[eE]mbed\w*|countTokens|predict\w*|rawPredict|streamRawPredict)",
+        r"/openai/deployments/([\w.-]+)",
+        r"/engines/([\w.:-]+)/",
+        r"/v2/models/([\w.-]+)/(?:infer|generate)",
+        r"/model/([\w.:%-]+)/(?:invoke|converse)",
+        r"/ai/run/(@?[\w@./-]+)",
+        r"/v1/models/([\w.-]+/[\w.-]+)/predictions",
+        r"/embeddings?/((?!v\d)[\w-]*\d[\w.-]*)\Z",
+        r"/endpoints/([\w.-]+)/invocations",
+    )
+)
 _HUB_PATH = re.compile(r"/(?:pipeline/[\w-]+|models)/([\w.-]+(?:/[\w.-]+)?)")
-_INFERENCE = re.compile(r"/(?:chat/completions|completions?|embeddings?|messages|responses|generate(?:_stream)?|rerank|predict(?:ions)?|infer(?:ence)?|transcriptions|images/generations|invoke|api/chat)\b")
-_TELEMETRY = re.compile(r"(?:telemetry|analytics|sentry|posthog|mixpanel|amplitude|segment\.(?:io|com)|datadog|newrelic|scarf\.sh|statsig|beacon|/collect\b|/track(?:ing)?\b|/otlp|otel|/v1/(?:traces|metrics|logs)\b|honeycomb\.io|plausible|bugsnag|rollbar)", re.I)
+_INFERENCE = re.compile(
+    r"/(?:chat/completions|completions?|embeddings?|messages|responses|generate(?:_stream)?|rerank|predict(?:ions)?|infer(?:ence)?|"
+    r"transcriptions|images/generations|invoke|api/chat)\b"
+)
+_TELEMETRY = re.compile(
+    r"(?:telemetry|analytics|sentry|posthog|mixpanel|amplitude|segment\.(?:io|com)|datadog|newrelic|scarf\.sh|statsig|beacon|/collect\b|"
+    r"/track(?:ing)?\b|/otlp|otel|/v1/(?:traces|metrics|logs)\b|honeycomb\.io|plausible|bugsnag|rollbar)",
+    re.I,
+)
 _LOOPBACK = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|::1|host\.docker\.internal)\Z", re.I)
 URL: Final = re.compile(r"(?:https?|wss?|grpcs?)://[^\s\"'<>\\`]+\Z")
 
@@ -165,7 +326,21 @@ def wrapper_of(class_name: str) -> str:
             return who
         for cut in ("Chat", "Async"):
             stem = stem.removeprefix(cut)
-        for cut in ("Embeddings", "Embedding", "LLM", "Chat", "Generator", "Model", "ChatGenerator", "ChatModel", "Multimodal", "MultiModal", "Rerank", "Reranker", "Client"):
+        for cut in (
+            "Embeddings",
+            "Embedding",
+            "LLM",
+            "Chat",
+            "Generator",
+            "Model",
+            "ChatGenerator",
+            "ChatModel",
+            "Multimodal",
+            "MultiModal",
+            "Rerank",
+            "Reranker",
+            "Client",
+        ):
             if stem.endswith(cut) and stem != cut:
                 stem = stem.removesuffix(cut)
                 break

@@ -33,6 +33,9 @@ _CODE: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
 _STATEMENT = re.compile(r"(?:^|[;\n])\s*(?:import|from)\s+(?:os|subprocess|socket|ctypes|pty|shutil|sys|builtins|importlib|urllib|requests)\b(?:\s+import\b|\s*[;,]|\s*$|\s*\n|\s+as\b)", re.M)
 _LOADS_LIBRARY = re.compile(r"\bload_?library\b[^\n]{0,120}?(?:[A-Za-z]:\\|\.{1,2}[\\/]|/)[^\s\"']{1,200}\.(?:dll|so|dylib)\b|\b(?:dlopen|ctypes\.(?:CDLL|cdll|WinDLL))\s*\(", re.I)
 
+_NEEDED = re.compile(r"[(|;&<`\s]|://")
+"""Without one of these a text is a name, not a command or a call."""
+
 EXECUTABLES: Final[tuple[tuple[bytes, str], ...]] = (
     (b"\x7fELF", "ELF program"), (b"MZ\x90\x00", "Windows program"), (b"\xcf\xfa\xed\xfe", "Mach-O program"), (b"\xce\xfa\xed\xfe", "Mach-O program"),
     (b"\xca\xfe\xba\xbe\x00\x00\x00", "Java class or Mach-O program"), (b"#!/", "script"), (b"PK\x03\x04", "zip archive"), (b"\x00asm\x01", "WebAssembly module"),
@@ -56,6 +59,8 @@ def code(text: str) -> tuple[str, str] | None:
 
 def hostile(text: str) -> tuple[str, str] | None:
     """The first of `command` and `code`."""
+    if len(text) < 6 or not _NEEDED.search(text):
+        return None
     return command(text) or code(text)
 
 
@@ -78,6 +83,8 @@ def sniff(data: bytes) -> str | None:
 def quote(text: str, limit: int = 200) -> str:
     """A text as it may be shown: control and invisible characters escaped, cut."""
     cut = text[:limit]
+    if cut.isprintable():
+        return cut if len(cut) == len(text) else cut + "…"
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
     return shown + ("…" if len(text) > limit else "")
 

@@ -296,14 +296,3 @@ def texts(stream: Stream) -> Iterator[str | bytes]:
     for value in reach(stream.result, *stream.left, *(c.args for c in stream.calls)):
         if isinstance(value, str | bytes):
             yield value
-
-
-def is_container(value: Value) -> bool:
-    """Whether a value is a container of data."""
-    return isinstance(value, list | tuple | Dict | Set)
-
-
-def folded_bytes(folder: Folder, value: Value) -> bytes | None:
-    """The bytes that a value folds to, or None."""
-    out = folder.fold(value)
-    return out if isinstance(out, bytes) and out is not UNFOLDED else None

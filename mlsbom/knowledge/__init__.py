@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +19,33 @@ from mlsbom.errors import PackError
 T = TypeVar("T")
 
 
-def default_root() -> Path:
+def shipped_root() -> Path:
     """The packs in the wheel, or those of the checkout."""
     here = Path(__file__).resolve().parent.parent
     inside = here / "_signatures"
     return inside if inside.is_dir() else here.parent / "signatures"
+
+
+def user_root() -> Path:
+    """Where `mlsbom signatures import` and `update` put the packs of this user."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "mlsbom" / "signatures"
+
+
+def default_root() -> Path:
+    """The user's own packs, where there are any and they are no older than the shipped ones."""
+    shipped, mine = shipped_root(), user_root()
+    return mine if (mine / "index.toml").is_file() and _serial(mine) >= _serial(shipped) else shipped
+
+
+def _serial(root: Path) -> int:
+    """The serial number near the top of an index, read without parsing the rest; 0 where there is none."""
+    try:
+        with open(root / "index.toml", encoding="utf-8") as f:
+            head = f.read(400)
+    except (OSError, UnicodeDecodeError):
+        return 0
+    found = re.search(r"^serial = (\d+)$", head, re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 class Packs:

@@ -21,7 +21,13 @@ T = TypeVar("T")
 _TOKEN = re.compile(r"\s*(\(|\)|[A-Za-z0-9.+:-]+)")
 _REF = re.compile(r"(?:DocumentRef-[A-Za-z0-9.+-]+:)?LicenseRef-[A-Za-z0-9.+-]+\Z")
 _GNU = re.compile(r"(?i)(AGPL|LGPL|GPL|GFDL)-(\d\.\d)(\+)?\Z")
-_WITH_OLD = {"autoconf": "Autoconf-exception-3.0", "bison": "Bison-exception-2.2", "classpath": "Classpath-exception-2.0", "font": "Font-exception-2.0", "gcc": "GCC-exception-2.0"}
+_WITH_OLD = {
+    "autoconf": "Autoconf-exception-3.0",
+    "bison": "Bison-exception-2.2",
+    "classpath": "Classpath-exception-2.0",
+    "font": "Font-exception-2.0",
+    "gcc": "GCC-exception-2.0",
+}
 _CLASSIFIER = re.compile(r"^License :: (?:OSI Approved :: )?(?:.* :: )?(.+)$")
 
 
@@ -91,7 +97,9 @@ def named(written: str, table: Table) -> Named:
     text = m[1] if m else whole
     node = parse(text, table)
     if node is not None and (node.op or node.id.lower() not in table.families):
-        note = "deprecated identifier" if (known := table.ids.get(text.lower())) and (facts := table.get(known)) and facts.deprecated else ""
+        note = (
+            "deprecated identifier" if (known := table.ids.get(text.lower())) and (facts := table.get(known)) and facts.deprecated else ""
+        )
         return Named(written=whole, expression=str(node), why=note)
     key = plain(text)
     if key in table.tags and not table.tags[key][1]:
@@ -102,7 +110,13 @@ def named(written: str, table: Table) -> Named:
         return Named(written=whole, expression=None, ambiguous=True, why="names no licence")
     if key in table.families:
         first, *rest = table.families[key]
-        return Named(written=whole, expression=first, ambiguous=first != "LicenseRef-proprietary", candidates=tuple(rest), why="names a family of licences" if rest else "")
+        return Named(
+            written=whole,
+            expression=first,
+            ambiguous=first != "LicenseRef-proprietary",
+            candidates=tuple(rest),
+            why="names a family of licences" if rest else "",
+        )
     if key in table.names:
         return Named(written=whole, expression=table.names[key])
     return _composed(whole, text, table)
@@ -117,8 +131,13 @@ def _composed(whole: str, text: str, table: Table) -> Named:
             found = [named(p, table) for p in parts]
             if all(f.expression for f in found):
                 expression = f" {op} ".join(f"({f.expression})" if " " in (f.expression or "") else str(f.expression) for f in found)
-                return Named(written=whole, expression=expression, ambiguous=any(f.ambiguous for f in found), candidates=tuple(c for f in found for c in f.candidates),
-                             why="; ".join(f"{f.written}: {f.why}" for f in found if f.why))
+                return Named(
+                    written=whole,
+                    expression=expression,
+                    ambiguous=any(f.ambiguous for f in found),
+                    candidates=tuple(c for f in found for c in f.candidates),
+                    why="; ".join(f"{f.written}: {f.why}" for f in found if f.why),
+                )
     return Named(written=whole, expression=None, why="not a name that is known")
 
 
@@ -129,11 +148,26 @@ def tag(written: str, table: Table) -> Named:
         expression, family = table.tags[key]
         if family:
             candidates = tuple(table.families.get(key, ())[1:])
-            return Named(written=written, expression=expression, ambiguous=True, candidates=candidates,
-                         why="names a family of licences" if candidates else "names no licence: `license_name` and a text are needed" if key == "other" else "names no licence")
+            return Named(
+                written=written,
+                expression=expression,
+                ambiguous=True,
+                candidates=candidates,
+                why="names a family of licences"
+                if candidates
+                else "names no licence: `license_name` and a text are needed"
+                if key == "other"
+                else "names no licence",
+            )
         return Named(written=written, expression=expression)
     found = named(written.replace("_", "-"), table)
-    return Named(written=written, expression=found.expression, ambiguous=found.ambiguous, candidates=found.candidates, why="; ".join(w for w in ("no Hugging Face licence tag", found.why) if w))
+    return Named(
+        written=written,
+        expression=found.expression,
+        ambiguous=found.ambiguous,
+        candidates=found.candidates,
+        why="; ".join(w for w in ("no Hugging Face licence tag", found.why) if w),
+    )
 
 
 def worst(kinds: list[str]) -> str:
@@ -199,7 +233,10 @@ def identifier_of(written: str, table: Table) -> tuple[str, str]:
         family, number = m[1].upper(), m[2]
         return f"{family}-{number}-{'or-later' if m[3] else 'only'}", ""
     if m := re.match(r"(?i)GPL-(\d\.\d)-with-(\w+)-exception\Z", written):
-        exception = {"GCC-exception-2.0": f"GCC-exception-{'3.1' if m[1] == '3.0' else '2.0'}", "Autoconf-exception-3.0": f"Autoconf-exception-{m[1]}"}.get(e := _WITH_OLD.get(m[2].lower(), ""), e)
+        exception = {
+            "GCC-exception-2.0": f"GCC-exception-{'3.1' if m[1] == '3.0' else '2.0'}",
+            "Autoconf-exception-3.0": f"Autoconf-exception-{m[1]}",
+        }.get(e := _WITH_OLD.get(m[2].lower(), ""), e)
         return f"GPL-{m[1]}-only", exception
     known = table.ids.get(written.lower()) or table.ids.get(written.lower().removesuffix("+"))
     if known:

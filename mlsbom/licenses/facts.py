@@ -15,8 +15,19 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from mlsbom.knowledge import Packs
 
-KINDS: Final[tuple[str, ...]] = ("public-domain", "permissive", "unknown", "weak-copyleft", "copyleft", "network-copyleft", "use-restricted", "custom-community", "noncommercial",
-                                 "research-only", "proprietary")
+KINDS: Final[tuple[str, ...]] = (
+    "public-domain",
+    "permissive",
+    "unknown",
+    "weak-copyleft",
+    "copyleft",
+    "network-copyleft",
+    "use-restricted",
+    "custom-community",
+    "noncommercial",
+    "research-only",
+    "proprietary",
+)
 """From the fewest conditions to the most; of an AND the last counts, of an OR the first."""
 
 FREE: Final[frozenset[str]] = frozenset({"public-domain", "permissive"})
@@ -73,10 +84,26 @@ class Table:
         row, listed = self._rows.get(i), self._spdx.get(i)
         if row is not None:
             extra = listed_clauses(i, row["kind"]) if listed else {}
-            return Facts(id=i, name=listed[0] if listed else row["name"], kind=row["kind"] if not listed else listed[1] if listed[1] != "unknown" else row["kind"], clauses={**extra, **row["clauses"]},
-                         law=row["law"], evidence=row["evidence"], confidence=row["confidence"], spdx=bool(listed))
+            return Facts(
+                id=i,
+                name=listed[0] if listed else row["name"],
+                kind=row["kind"] if not listed else listed[1] if listed[1] != "unknown" else row["kind"],
+                clauses={**extra, **row["clauses"]},
+                law=row["law"],
+                evidence=row["evidence"],
+                confidence=row["confidence"],
+                spdx=bool(listed),
+            )
         if listed is not None:
-            return Facts(id=i, name=listed[0], kind=listed[1], clauses=listed_clauses(i, listed[1]), confidence="SPDX list", spdx=True, deprecated=bool(listed[2]))
+            return Facts(
+                id=i,
+                name=listed[0],
+                kind=listed[1],
+                clauses=listed_clauses(i, listed[1]),
+                confidence="SPDX list",
+                spdx=True,
+                deprecated=bool(listed[2]),
+            )
         return None
 
     def kind(self, identifier: str) -> str:
@@ -84,9 +111,19 @@ class Table:
         known = self.get(identifier)
         if known is not None:
             return known.kind
-        return {"LicenseRef-family-bsd": "permissive", "LicenseRef-family-apache": "permissive", "LicenseRef-family-gpl": "copyleft", "LicenseRef-family-lgpl": "weak-copyleft", "LicenseRef-family-agpl": "network-copyleft",
-                "LicenseRef-family-mpl": "weak-copyleft", "LicenseRef-family-gfdl": "copyleft", "LicenseRef-family-cc-by-nc": "noncommercial", "LicenseRef-family-exaone": "research-only",
-                "LicenseRef-family-llama": "custom-community", "LicenseRef-proprietary": "proprietary"}.get(identifier, "unknown")
+        return {
+            "LicenseRef-family-bsd": "permissive",
+            "LicenseRef-family-apache": "permissive",
+            "LicenseRef-family-gpl": "copyleft",
+            "LicenseRef-family-lgpl": "weak-copyleft",
+            "LicenseRef-family-agpl": "network-copyleft",
+            "LicenseRef-family-mpl": "weak-copyleft",
+            "LicenseRef-family-gfdl": "copyleft",
+            "LicenseRef-family-cc-by-nc": "noncommercial",
+            "LicenseRef-family-exaone": "research-only",
+            "LicenseRef-family-llama": "custom-community",
+            "LicenseRef-proprietary": "proprietary",
+        }.get(identifier, "unknown")
 
 
 def listed_clauses(identifier: str, kind: str) -> dict[str, str]:
@@ -112,7 +149,11 @@ def plain(name: str) -> str:
     """A name as it is compared: lower case, no punctuation, without words that say nothing."""
     low = re.sub(r"['’\"]", "", name.lower().replace("licence", "license"))
     words = re.sub(r"[^a-z0-9.+]+", " ", re.sub(r"\.(?!\d)", " ", low)).split()
-    words = [re.sub(r"^v(?=\d)", "", w) for w in words if w not in ("the", "license", "licenses", "licensed", "version", "v", "agreement", "terms", "software-license")]
+    words = [
+        re.sub(r"^v(?=\d)", "", w)
+        for w in words
+        if w not in ("the", "license", "licenses", "licensed", "version", "v", "agreement", "terms", "software-license")
+    ]
     return " ".join(words)
 
 
@@ -120,6 +161,11 @@ def load(packs: Packs) -> Table:
     """The table of these packs."""
 
     def build(p: Packs) -> Table:
-        return Table(json.loads(p.read("licenses/facts.json"))["licenses"], json.loads(p.read("licenses/spdx.json")), json.loads(p.read("licenses/tags.json")), p.toml("licenses/aliases.toml"))
+        return Table(
+            json.loads(p.read("licenses/facts.json"))["licenses"],
+            json.loads(p.read("licenses/spdx.json")),
+            json.loads(p.read("licenses/tags.json")),
+            p.toml("licenses/aliases.toml"),
+        )
 
     return packs.loaded("licenses.facts", build)

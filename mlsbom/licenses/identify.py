@@ -65,9 +65,21 @@ class Identified:
 
     def row(self) -> dict[str, Any]:
         """The object that `licenses identify` prints, without the file."""
-        return {"expression": self.expression, "why": self.why, "licenses": [
-            {"id": f.id, "name": f.name, "kind": f.kind, "score": f.score, "confidence": f.confidence,
-             "clauses": [{"clause": c.clause, "line": c.line, "text": c.text, "value": c.value} for c in f.clauses]} for f in self.licenses]}
+        return {
+            "expression": self.expression,
+            "why": self.why,
+            "licenses": [
+                {
+                    "id": f.id,
+                    "name": f.name,
+                    "kind": f.kind,
+                    "score": f.score,
+                    "confidence": f.confidence,
+                    "clauses": [{"clause": c.clause, "line": c.line, "text": c.text, "value": c.value} for c in f.clauses],
+                }
+                for f in self.licenses
+            ],
+        }
 
 
 @dataclass(slots=True)
@@ -146,13 +158,24 @@ def _titled(reading: _Reading, title: titles.Title, matches: list[references.Mat
             reading.why.append(f"the title is of a permissive licence, but the text restricts: {', '.join(sorted(restrictive))}")
     else:
         kind = "permissive" if title.permissive and not restrictive else implied
-        reading.why.append("version not in the facts table: terms from this text alone" if known is None and title.known is False else "terms from this text alone")
+        reading.why.append(
+            "version not in the facts table: terms from this text alone"
+            if known is None and title.known is False
+            else "terms from this text alone"
+        )
     near = _near(reading)
     if near:
         reading.why.append(near)
     name = title.shown if known is None or not known.spdx else known.name
     item = Found(id=title.id, name=name, kind=kind, score=0.95, clauses=found, confidence=known.confidence if known else "")
-    return Identified(expression=title.id, licenses=(item,), why="; ".join([f"title on line {title.line}", *reading.why]), title=title.shown, partial=reading.text.partial, digest=reading.text.digest)
+    return Identified(
+        expression=title.id,
+        licenses=(item,),
+        why="; ".join([f"title on line {title.line}", *reading.why]),
+        title=title.shown,
+        partial=reading.text.partial,
+        digest=reading.text.digest,
+    )
 
 
 def _near(reading: _Reading) -> str:
@@ -163,7 +186,9 @@ def _near(reading: _Reading) -> str:
     if not top:
         return ""
     m = max(top, key=lambda m: m.containment)
-    return f"differs from the nearest known text, {m.reference.id}, in {m.missing + text.words - m.covered} of {len(reading.text.words)} words"
+    return (
+        f"differs from the nearest known text, {m.reference.id}, in {m.missing + text.words - m.covered} of {len(reading.text.words)} words"
+    )
 
 
 def _matched(reading: _Reading, matches: list[references.Match], taken: bytes) -> Identified:
@@ -176,8 +201,17 @@ def _matched(reading: _Reading, matches: list[references.Match], taken: bytes) -
         identifier = match.reference.id
         known = reading.table.get(identifier)
         own = tuple(clauses.find(text)) if match.reference.custom else ()
-        items.setdefault(identifier, Found(id=identifier, name=known.name if known else identifier, kind=known.kind if known else _implied(own), score=1.0 if match.containment > 0.97 else 0.95,
-                                           clauses=own, confidence=known.confidence if known else ""))
+        items.setdefault(
+            identifier,
+            Found(
+                id=identifier,
+                name=known.name if known else identifier,
+                kind=known.kind if known else _implied(own),
+                score=1.0 if match.containment > 0.97 else 0.95,
+                clauses=own,
+                confidence=known.confidence if known else "",
+            ),
+        )
         if match.missing:
             reading.why.append(f"{identifier}: {match.missing} of {match.reference.needed} words differ")
     free = frozenset(range(1, len(text.lines) + 1)) - {line for line, mark in zip(text.at, taken, strict=True) if mark}
@@ -228,9 +262,19 @@ def _other(reading: _Reading) -> Identified:
         identifier = heading[0] if "permissive" not in heading[0] else identifier
         reading.why.append(f"named by its heading on line {heading[2]}")
     near = _near(reading)
-    reading.why += ["no known text" if not near else near, "terms from its clauses alone" if found else "no clause was found: nothing is known of its terms"]
+    reading.why += [
+        "no known text" if not near else near,
+        "terms from its clauses alone" if found else "no clause was found: nothing is known of its terms",
+    ]
     item = Found(id=identifier, name=heading[1] if heading else "unknown licence", kind=kind, score=0.0, clauses=found)
-    return Identified(expression=identifier, licenses=(item,), why="; ".join(reading.why), title=heading[1] if heading else "", partial=text.partial, digest=text.digest)
+    return Identified(
+        expression=identifier,
+        licenses=(item,),
+        why="; ".join(reading.why),
+        title=heading[1] if heading else "",
+        partial=text.partial,
+        digest=text.digest,
+    )
 
 
 def _assemble(reading: _Reading, expression: str, items: dict[str, Found], why: str, score: float) -> Identified:
@@ -238,8 +282,24 @@ def _assemble(reading: _Reading, expression: str, items: dict[str, Found], why: 
     out = []
     for identifier in node.leaves() if node else []:
         known = reading.table.get(identifier)
-        out.append(items.get(identifier) or Found(id=identifier, name=known.name if known else identifier, kind=reading.table.kind(identifier), score=score, confidence=known.confidence if known else ""))
-    return Identified(expression=expression, licenses=tuple(out), why="; ".join(w for w in (why, *reading.why) if w), title=out[0].name if out else "", partial=reading.text.partial, digest=reading.text.digest)
+        out.append(
+            items.get(identifier)
+            or Found(
+                id=identifier,
+                name=known.name if known else identifier,
+                kind=reading.table.kind(identifier),
+                score=score,
+                confidence=known.confidence if known else "",
+            )
+        )
+    return Identified(
+        expression=expression,
+        licenses=tuple(out),
+        why="; ".join(w for w in (why, *reading.why) if w),
+        title=out[0].name if out else "",
+        partial=reading.text.partial,
+        digest=reading.text.digest,
+    )
 
 
 def _lines(text: LicenseText, taken: bytes) -> set[int]:

@@ -15,18 +15,31 @@ from mlsbom.licenses.text import LicenseText
 TAG: Final = re.compile(r"SPDX-License-Identifier:[ \t]*([^\r\n*<>\"']{1,300}?)[ \t]*(?:\*/|-->|[\"'<>]|$)", re.M)
 """The tag of the SPDX specification, annex E; its value ends at the line's or comment's end."""
 
-_GNU = re.compile(
-    r"(?i)gnu (?:(lesser|library|affero) )?general public licen[sc]e\b(?P<tail>[^;]{0,260})"
-)
+_GNU = re.compile(r"(?i)gnu (?:(lesser|library|affero) )?general public licen[sc]e\b(?P<tail>[^;]{0,260})")
 _GNU_VERSION = re.compile(r"(?i)\bv(?:ersion)?\.? ?(\d)(?:\.(\d))?")
 _LATER = re.compile(r"(?i)\(?at your option\)? any later|or (?:\(at your option\) )?(?:any )?later version|or later\b|or newer\b")
 _MPL = re.compile(r"(?i)mozilla public licen[sc]e,? (?:v(?:ersion|\.)? ?)(\d\.\d)")
-_APACHE = re.compile(r"(?i)(?:licensed|released|distributed|available|covered|provided)\b[^.;]{0,60} apache(?: software)? licen[sc]e,? (?:v(?:ersion|\.)? ?)2(?:\.0)?|apache licen[sc]e,? version 2\.0 \(the")
+_APACHE = re.compile(
+    r"(?i)(?:licensed|released|distributed|available|covered|provided)\b[^.;]{0,60} apache(?: software)? licen[sc]e,? (?:v(?:ersion|\.)? ?)2(?:\.0)?|apache licen[sc]e,? version 2\.0 \(the"
+)
 _POINTER = re.compile(r"(?i)(?:either|both)? ?of the licenses found in (?:the files? )?(\S+?) (or|and) (\S+?)[.,;]?(?:\s|$)")
-_NAMED = re.compile(r"(?i)(?:licensed|released|distributed|available|covered|provided|published)\b[^.;:]{0,30}? (?:under|by)(?: the)?(?: terms of)?(?: the| a| an)? ([\w .,'’+()/-]{2,70}?) licen[sc]e(?! agreement)\b(?:,? v(?:ersion|\.)? ?(\d(?:\.\d)?))?")
-_MIT = re.compile(r"(?i)^\W{0,6}(?:licen[sc]e: ?)?(?:the )?mit(?: licen[sc]e)?(?: \(mit\))?\W{0,3}$|mit-licen[sc]ed?\b|under (?:the terms of )?the mit licen[sc]e")
-_CHOICE = re.compile(r"(?i)\beither\b[^.]{0,120}\bof (?:the|these)\b|at your option\b(?! any later)|\bdual[- ]licen[sc]|\byour choice\b|choose (?:either|one|between)")
-_BESIDE = {"apache": "Apache-2.0", "apache2": "Apache-2.0", "apache-2.0": "Apache-2.0", "mit": "MIT", "psf": "PSF-2.0", "gpl": "LicenseRef-family-gpl"}
+_NAMED = re.compile(
+    r"(?i)(?:licensed|released|distributed|available|covered|provided|published)\b[^.;:]{0,30}? (?:under|by)(?: the)?(?: terms of)?(?: the| a| an)? ([\w .,'’+()/-]{2,70}?) licen[sc]e(?! agreement)\b(?:,? v(?:ersion|\.)? ?(\d(?:\.\d)?))?"
+)
+_MIT = re.compile(
+    r"(?i)^\W{0,6}(?:licen[sc]e: ?)?(?:the )?mit(?: licen[sc]e)?(?: \(mit\))?\W{0,3}$|mit-licen[sc]ed?\b|under (?:the terms of )?the mit licen[sc]e"
+)
+_CHOICE = re.compile(
+    r"(?i)\beither\b[^.]{0,120}\bof (?:the|these)\b|at your option\b(?! any later)|\bdual[- ]licen[sc]|\byour choice\b|choose (?:either|one|between)"
+)
+_BESIDE = {
+    "apache": "Apache-2.0",
+    "apache2": "Apache-2.0",
+    "apache-2.0": "Apache-2.0",
+    "mit": "MIT",
+    "psf": "PSF-2.0",
+    "gpl": "LicenseRef-family-gpl",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +96,14 @@ def _all(flat: str, table: Table) -> Iterator[tuple[int, Notice]]:
             family = {"lesser": "LGPL", "library": "LGPL", "affero": "AGPL"}.get((m[1] or "").lower(), "GPL")
             number = f"{version[1]}.{version[2] or '0'}"
             later = _LATER.search(m["tail"][version.end() : version.end() + 90])
-            yield m.start(), Notice(expression=f"{family}-{number}-{'or-later' if later else 'only'}", line=0, why="notice" if later else "notice without `or later`")
+            yield (
+                m.start(),
+                Notice(
+                    expression=f"{family}-{number}-{'or-later' if later else 'only'}",
+                    line=0,
+                    why="notice" if later else "notice without `or later`",
+                ),
+            )
     for m in _MPL.finditer(flat):
         yield m.start(), Notice(expression=f"MPL-{m[1]}", line=0, why="notice")
     for m in _APACHE.finditer(flat):
@@ -91,7 +111,14 @@ def _all(flat: str, table: Table) -> Iterator[tuple[int, Notice]]:
     for m in _POINTER.finditer(flat):
         parts = [_beside(name) for name in (m[1], m[3])]
         if all(parts):
-            yield m.start(), Notice(expression=f" {m[2].upper()} ".join(parts), line=0, why="points at other files" + ("; BSD is a family" if any("family" in p for p in parts) else ""))
+            yield (
+                m.start(),
+                Notice(
+                    expression=f" {m[2].upper()} ".join(parts),
+                    line=0,
+                    why="points at other files" + ("; BSD is a family" if any("family" in p for p in parts) else ""),
+                ),
+            )
     for m in _NAMED.finditer(flat):
         whole = named(f"{m[1]} {m[2]}" if m[2] else m[1], table)
         if whole.expression and not whole.ambiguous:

@@ -28,12 +28,22 @@ _LINK = re.compile(r"\[([^\]]{1,200})\]\((?:https?:|#|mailto:|www\.)[^)\s]{0,300
 _PATH = re.compile(r"\s*(?:[\w.-]+/)+(?:LICEN[CS]E|COPYING)[\w.-]*\s*", re.I)
 _URL = re.compile(r"(?:https?|ftp)://\S+|\bwww\.\S+|\S+@\S+\.\S+")
 _COPYRIGHT = re.compile(
-    r"^\W{0,12}(?:(?:portions\s+)?(?:copyright|copr\.)\s*(?:\(c\)|©|ⓒ|:|\d{4}|[<\[{(]|by\b)|\(c\)\s*(?:copyright|\d{4})|[©ⓒ]).*|^\W{0,6}all rights reserved\W{0,3}$", re.I
+    r"^\W{0,12}(?:(?:portions\s+)?(?:copyright|copr\.)\s*(?:\(c\)|©|ⓒ|:|\d{4}|[<\[{(]|by\b)|\(c\)\s*(?:copyright|\d{4})|[©ⓒ]).*|^\W{0,6}all rights reserved\W{0,3}$",
+    re.I,
 )
 _BULLET = re.compile(r"^\s*(?:\(?(?:[ivxIVX]{1,4}|[a-zA-Z]|\d{1,2}(?:\.\d{1,2}){0,3})[.)]|[-•·‣▪o])\s+")
 _WORD = re.compile(r"[a-z0-9]+(?:\.[0-9]+)*|[\u3400-\u9fff]|[가-힣]+|[а-яё]+|[à-ÿœ]+")
-_SAME = {"licence": "license", "licences": "licenses", "sublicence": "sublicense", "licenced": "licensed", "organisation": "organization",
-         "acknowledgement": "acknowledgment", "favour": "favor", "noninfringement": "non infringement", "whilst": "while"}
+_SAME = {
+    "licence": "license",
+    "licences": "licenses",
+    "sublicence": "sublicense",
+    "licenced": "licensed",
+    "organisation": "organization",
+    "acknowledgement": "acknowledgment",
+    "favour": "favor",
+    "noninfringement": "non infringement",
+    "whilst": "while",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +170,9 @@ def _decoded(data: bytes) -> tuple[str, str]:
             if len(found.findall(text)) * 3 > high // 2:
                 return text, name
         return "", "binary"
-    return data.decode("utf-8", "replace") if _mostly_utf8(data) else data.decode("cp1252", "replace"), "utf-8 with errors" if _mostly_utf8(data) else "cp1252"
+    return data.decode("utf-8", "replace") if _mostly_utf8(data) else data.decode("cp1252", "replace"), "utf-8 with errors" if _mostly_utf8(
+        data
+    ) else "cp1252"
 
 
 def _mostly_utf8(data: bytes) -> bool:

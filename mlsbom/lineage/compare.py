@@ -14,7 +14,7 @@ from mlsbom.lineage import build, form, full, matrices, weights
 from mlsbom.lineage.channels import Evidence, Kept, Matcher, kept_against_kept, ready
 from mlsbom.lineage.codes import ValueHash
 from mlsbom.lineage.tensors import Array, Weights
-from mlsbom.lineage.verdict import judge, shared_values
+from mlsbom.lineage.verdict import LISTED, judge, shared_values
 
 if TYPE_CHECKING:
     from mlsbom.knowledge import Packs
@@ -105,7 +105,14 @@ def compare_paths(suspect: str, reference: str, *, full: bool, packs: Packs | No
 
 
 def compare_sides(
-    s: Side, r: Side, *, full: bool = False, constants: frozenset[ValueHash] = frozenset(), models: int = 1, found: Evidence | None = None
+    s: Side,
+    r: Side,
+    *,
+    full: bool = False,
+    constants: frozenset[ValueHash] = frozenset(),
+    models: int = 1,
+    found: Evidence | None = None,
+    listed: int = LISTED,
 ) -> dict[str, Any]:
     """The result of a comparison, without the names of the sides."""
     evidence = found if found is not None else evidence_between(s, r, with_weights=full)
@@ -118,6 +125,7 @@ def compare_sides(
         models=models,
         full=full,
         extra=extra,
+        listed=listed,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,7 @@ from mlsbom.errors import Malformed, ReadError, UsageError
 from mlsbom.lineage import form, matrices
 from mlsbom.lineage.channels import Matcher, kept_against_kept
 from mlsbom.lineage.compare import Side, compare_sides, constants, match, open_side
+from mlsbom.lineage.verdict import LISTED
 
 if TYPE_CHECKING:
     from mlsbom.knowledge import Packs
@@ -30,13 +32,18 @@ TOGETHER: Final = 256
 ORDER: Final = {"copy": 0, "derived": 1, "review": 2, "candidate-family": 3, "not-comparable": 4, "no-evidence": 5}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """A fingerprint of a registry: its file name, and its bytes taken apart."""
 
     name: str
     raw: bytes
     body: form.Body
+
+    @cached_property
+    def fingerprint(self) -> form.Fingerprint:
+        """All of it, names included. Raises Malformed."""
+        return form.load(self.raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +52,6 @@ class Registry:
 
     entries: tuple[Entry, ...]
     damaged: tuple[tuple[str, str], ...]
-
-    def hashes(self) -> set[bytes]:
-        """Every value hash, either lane."""
-        return {x.tobytes() for e in self.entries for lane in ("bf16", "f16") for x in e.body.hashed[lane]}
-
-    def widths(self) -> set[int]:
-        """Every width of a kept matrix."""
-        return {int(m) for e in self.entries for m in e.body.matrices["m"]}
 
 
 def open_registry(folder: str | None, packs: Packs | None = None) -> Registry:
@@ -109,7 +108,7 @@ def comparable(registry: Registry, fingerprint: form.Fingerprint, widths: set[in
     return out
 
 
-def search_side(suspect: Side, registry: Registry, packs: Packs | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+def search_side(suspect: Side, registry: Registry, packs: Packs | None = None, listed: int = LISTED) -> Iterator[tuple[str, dict[str, Any]]]:
     """(name, result) for every comparable reference, in the registry's order. The number of references multiplies the tests."""
     if suspect.profiled is not None:
         widths = {v.columns for p in suspect.profiled.counted for v in matrices.suspect_views(p.tensor.shape)}
@@ -122,7 +121,7 @@ def search_side(suspect: Side, registry: Registry, packs: Packs | None = None) -
         group = []
         for e in found[start : start + TOGETHER]:
             try:
-                group.append((e.name, Side(e.name, form.load(e.raw))))
+                group.append((e.name, Side(e.name, e.fingerprint)))
             except ReadError:
                 continue
         matchers = [Matcher(r.kept) for _, r in group]
@@ -131,7 +130,7 @@ def search_side(suspect: Side, registry: Registry, packs: Packs | None = None) -
         mine = suspect.kept if suspect.profiled is None else []
         for (name, reference), matcher in zip(group, matchers, strict=True):
             evidence = matcher.finish() if suspect.profiled is not None else kept_against_kept(mine, reference.kept)
-            yield name, compare_sides(suspect, reference, constants=known, models=models, found=evidence)
+            yield name, compare_sides(suspect, reference, constants=known, models=models, found=evidence, listed=listed)
 
 
 def search_paths(model: str, registry: str | None, *, packs: Packs | None) -> Iterator[dict[str, Any]]:

@@ -95,9 +95,10 @@ def judge(
     models: int = 1,
     full: bool = False,
     extra: Mapping[str, Any] | None = None,
+    listed: int = LISTED,
 ) -> dict[str, Any]:
     """The result of one comparison (without the names of the two sides). `models`: how many references were asked at once: their number
-    multiplies the tests. `extra`: further channels, shown and never decisive."""
+    multiplies the tests. `extra`: further channels, shown and never decisive. `listed`: so many tensors of a kind are."""
     spread = math.log10(max(1, models))
     exact = min(0.0, evidence.best(EXACT) + spread)
     heuristic = min(0.0, evidence.best(HEURISTIC) + spread)
@@ -122,7 +123,7 @@ def judge(
         "tests": evidence.total,
         "parameter_coverage": None if none else round(shared.of_suspect, 4),
         "channels": _channels(evidence, shared, spread) | dict(extra or {}),
-        "tensors": _tensors(suspect, evidence, shared),
+        "tensors": _tensors(suspect, evidence, shared, listed),
         "caveats": _caveats(
             verdict,
             suspect,
@@ -149,7 +150,7 @@ def _channels(evidence: Evidence, shared: Shared, spread: float) -> dict[str, An
     return out
 
 
-def _tensors(suspect: Fingerprint, evidence: Evidence, shared: Shared) -> list[dict[str, Any]]:
+def _tensors(suspect: Fingerprint, evidence: Evidence, shared: Shared, listed: int) -> list[dict[str, Any]]:
     """What the verdict rests on: equal tensors, largest first, then the strongest tests."""
     equal = sorted((x for x in shared.suspect if x[0].solid), key=lambda x: (-x[0].key.elements, x[0].tensor))
     rows = [
@@ -161,12 +162,12 @@ def _tensors(suspect: Fingerprint, evidence: Evidence, shared: Shared) -> list[d
             "hits": h.key.elements,
             "of": h.key.elements,
         }
-        for h, other in equal[:LISTED]
+        for h, other in equal[:listed]
     ]
     best = sorted((h for h in evidence.hits if h.log10_p < SHOWN_BELOW), key=lambda h: (h.log10_p, h.channel, h.suspect, h.reference))
     return rows + [
         {"suspect": h.suspect, "reference": h.reference, "channel": h.channel, "log10_p": round(h.log10_p, 2), "hits": h.hits, "of": h.of}
-        for h in best[:LISTED]
+        for h in best[:listed]
     ]
 
 

@@ -124,8 +124,7 @@ class Known:
         return None
 
     def _run(self, low: str) -> Hit | None:
-        for names in (self._scripts, self._files):
-            for name, slug in names.items():
-                if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", low):
-                    return Hit(slug, "file", name, runs=True)
+        for name, slug in sorted((self._files | self._scripts).items(), key=lambda pair: -len(pair[0])):
+            if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", low):
+                return Hit(slug, "file", name, runs=True)
         return next((h for word in re.findall(r"[\w-]+(?:\.[\w-]+)+", low) if (h := self.host(word))), None)

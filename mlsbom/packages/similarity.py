@@ -48,7 +48,7 @@ _VOWELS = frozenset("aeiouy")
 
 
 def _neighbours() -> frozenset[tuple[str, str]]:
-    pairs = set()
+    pairs: set[tuple[str, str]] = set()
     for row, keys in enumerate(_KEYS):
         for i, a in enumerate(keys):
             for other, shifts in ((row, (-1, 1)), (row + 1, (-1, 0)), (row - 1, (0, 1))):

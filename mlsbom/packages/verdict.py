@@ -159,10 +159,10 @@ class Judge:
             return answer(Verdict.MALICIOUS, Severity.CRITICAL, whole, f"known to be malicious in every version: {_cite(whole)}")
         pin = resolved or exact(specifier, eco)
         if pin:
-            if hits := [e for e in entries if any(same(pin, v, eco) for v in e.versions)]:
+            if hits := [e for e in entries if any(_is(pin, v, eco) for v in e.versions)]:
                 return answer(Verdict.AFFECTED, Severity.CRITICAL, hits, f"{pin} is a release known to be malicious: {_cite(hits)}")
-        elif hits := [e for e in entries if any(v != "*" and admits(specifier, v, eco) for v in e.versions)]:
-            bad = sorted({v for e in hits for v in e.versions if v != "*" and admits(specifier, v, eco)})
+        elif hits := [e for e in entries if any(_may_be(specifier, v, eco) for v in e.versions)]:
+            bad = sorted({v for e in hits for v in e.versions if _may_be(specifier, v, eco)})
             shown = ", ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
             text = f"{'no version is named, and ' if not specifier else 'the range admits '}{'some are' if not specifier else 'releases'} known to be malicious"
             return answer(Verdict.POSSIBLY, Severity.MEDIUM, hits, f"{text}: {shown} ({_cite(hits)})")
@@ -219,6 +219,16 @@ class Judge:
         if score >= strict:
             return answer(Verdict.REVIEW, Severity.LOW, f"registered and little used, but {like}", match)
         return answer(Verdict.OK, Severity.INFO, f"registered on {registry.date}; not like a popular name", match, show=False)
+
+
+def _is(pin: str, bad: str, eco: str) -> bool:
+    """Whether a version is a bad one, or in a bad range (`>=1.0,<1.2`)."""
+    return admits(bad.replace(",", " ") if eco == "npm" else bad, pin, eco) if bad[0] in "<>" else same(pin, bad, eco)
+
+
+def _may_be(specifier: str, bad: str, eco: str) -> bool:
+    """Whether a range may mean a bad version. Of two ranges nothing is known without the list of versions: they may."""
+    return bad != "*" and (bad[0] in "<>" or admits(specifier, bad, eco))
 
 
 def _with(answer: Answer, **changes: object) -> Answer:

@@ -40,7 +40,7 @@ def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterato
     for place, fact in dependencies:
         if not fact.project and fact.name not in own and (found := _package(place, fact, judge)):
             yield Observed(place=place, by=BY, fact=found)
-    yield from _imports(survey, dependencies, judge)
+    yield from _imports(survey, graph, dependencies, judge)
     try:
         yield from _hub(survey, Hub(packs.toml("names/hub.toml")))
     except PackError as e:
@@ -71,17 +71,15 @@ def _package(place: Place, fact: Dependency, judge: Judge) -> Finding | None:
 # --- imports -----------------------------------------------------------------------------------------------------------------------
 
 
-def _imports(survey: Survey, dependencies: list[tuple[Place, Dependency]], judge: Judge) -> Iterator[Observed]:
+def _imports(survey: Survey, graph: Graph, dependencies: list[tuple[Place, Dependency]], judge: Judge) -> Iterator[Observed]:
     """Imports that no dependency, module of the target or table explains, where the literal name would be what a reader installs."""
-    explained = {f.name.replace("-", "_") for _, f in dependencies if f.ecosystem == "pypi" and f.scope is not Scope.UNDECLARED}
-    explained |= {f.evidence.note or "" for _, f in dependencies if f.scope is Scope.UNDECLARED}
-    explained |= sys.stdlib_module_names | _modules(survey)
-    mapped = {(o.place, o.fact.evidence.line) for o in survey.observed if isinstance(o.fact, Dependency) and o.fact.scope is Scope.UNDECLARED}
+    explained = {f.name.replace("-", "_") for _, f in dependencies if f.ecosystem in ("pypi", "conda")} | sys.stdlib_module_names | _modules(survey)
+    mapped = {(e.path, e.member, e.line) for c in graph.components if c.kind is Kind.PACKAGE for e in c.evidence}
     seen: set[tuple[Place, str]] = set()
     for o in survey.observed:
-        if not isinstance(o.fact, Import) or o.fact.module in explained or (o.place, o.fact.module) in seen:
+        if not isinstance(o.fact, Import) or o.fact.module.lower() in explained or o.fact.module in explained or (o.place, o.fact.module) in seen:
             continue
-        if (o.place, o.fact.evidence.line) in mapped:
+        if (o.place.path, o.place.member, o.fact.evidence.line) in mapped:
             continue
         seen.add((o.place, o.fact.module))
         try:

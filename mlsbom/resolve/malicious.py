@@ -10,7 +10,7 @@ from typing import Final
 from mlsbom.errors import PackError, UsageError
 from mlsbom.knowledge import Packs
 from mlsbom.model import (
-    Confidence, Dependency, Evidence, Finding, Graph, MemberDigest, Observed, Place, Rule, Severity, Shortfall, Status, Survey, Technique,
+    Confidence, Dependency, Evidence, Finding, Graph, Kind, MemberDigest, Observed, Place, Rule, Scope, Severity, Shortfall, Status, Survey, Technique,
 )
 from mlsbom.packages import indicators, waves
 from mlsbom.packages.verdict import Answer, Judge, Verdict
@@ -46,6 +46,7 @@ def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterato
                 continue
         if answer.verdict in _BY_VERDICT:
             yield Observed(place=place, by=BY, fact=_finding(place, fact, answer, locked))
+    yield from _undeclared(graph, judge)
     yield from _gaps(judge)
     try:
         table = waves.load(packs)
@@ -53,6 +54,24 @@ def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterato
         yield Observed(place=Place(path="."), by=BY, fact=Shortfall(status=Status.FAILED, reason=f"marks of waves not looked for: {e}"))
         return
     yield from _files(survey, indicators.Known(table))
+
+
+def _undeclared(graph: Graph, judge: Judge) -> Iterator[Observed]:
+    """Packages that only imports name, found by the resolver before this one. Their version is open: what may be bad is of little weight."""
+    for c in graph.components:
+        if c.kind is not Kind.PACKAGE or c.scope is not Scope.UNDECLARED or c.ecosystem is None or not c.evidence:
+            continue
+        try:
+            answer = judge.judge(c.name, c.ecosystem, resolved=c.version)
+        except UsageError:
+            continue
+        if (rule := _BY_VERDICT.get(answer.verdict)) is None:
+            continue
+        at = c.evidence[0]
+        severity = Severity.INFO if rule is POSSIBLY else answer.severity
+        yield Observed(place=Place(path=at.path, member=at.member), by=BY, fact=rule.finding(
+            f"{answer.because}; imported, and declared nowhere", evidence=Evidence(line=at.line, technique=at.technique, confidence=at.confidence),
+            severity=severity, subject=f"{c.ecosystem}/{c.name}", sure=Confidence.LOW, data=(("advisories", " ".join(answer.advisories)),)))
 
 
 def _gaps(judge: Judge) -> Iterator[Observed]:

@@ -147,11 +147,12 @@ def receipt(path: paths.Path, root: Root, report: Report) -> None:
 
 def _signed(sct: Any, path: paths.Path, time: datetime) -> bytes:
     """The `digitally-signed` structure of RFC 6962, section 3.2, for a precertificate."""
-    tbs = path.certificates[0].tbs_precertificate_bytes
+    tbs: bytes = path.certificates[0].tbs_precertificate_bytes
     issuer = hashlib.sha256(keys.spki(paths.public_key(path.certificates[1]))).digest() if len(path.certificates) > 1 else bytes(32)
     milliseconds = (time - datetime(1970, 1, 1, tzinfo=UTC)) // _MILLISECOND
     entry: bytes = issuer + len(tbs).to_bytes(3) + tbs
-    return struct.pack("!BBQH", 0, 0, milliseconds, 1) + entry + struct.pack("!H", len(sct.extension_bytes)) + sct.extension_bytes
+    head: bytes = struct.pack("!BBQH", 0, 0, milliseconds, 1)
+    return head + entry + struct.pack("!H", len(sct.extension_bytes)) + bytes(sct.extension_bytes)
 
 
 def issuer_of(leaf: Certificate) -> str:

@@ -42,9 +42,9 @@ def verify(
 ) -> dict[str, Any]:
     """Verify a folder, a file or (with `digest`, `ALGORITHM:HEX`) a thing whose bytes are elsewhere; the document of INTERFACE.md.
 
-    `trusted`: anchor files; none: the Sigstore root of the data packs, for Sigstore bundles alone. `at`: RFC 3339, default SOURCE_DATE_EPOCH,
-    else now. Opens no socket, writes nothing. Raises UsageError for anchors, options or targets that cannot be used; never for what a
-    signature file or the target holds.
+    `trusted`: anchor files; none: the Sigstore root of the data packs, for Sigstore bundles alone. `at`: RFC 3339, default
+    SOURCE_DATE_EPOCH, else now. Opens no socket, writes nothing. Raises UsageError for anchors, options or targets that cannot be used;
+    never for what a signature file or the target holds.
     """
     from mlsbom.knowledge import Packs as AllPacks
 

@@ -111,9 +111,8 @@ class Files:
 
     def document(self) -> dict[str, Any]:
         """As INTERFACE.md prints it."""
-        return {"covered": self.covered} | {
-            name: [text(n) for n in sorted(getattr(self, name))] for name in ("mismatched", "missing", "unsigned", "ignored_by_signer", "ignored_by_default")
-        }
+        lists = ("mismatched", "missing", "unsigned", "ignored_by_signer", "ignored_by_default")
+        return {"covered": self.covered} | {name: [text(n) for n in sorted(getattr(self, name))] for name in lists}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -169,7 +168,8 @@ class Report:
 
 def text(name: str) -> str:
     """A path as it may be printed: as it is, or with its bytes that are no UTF-8 percent-encoded."""
-    return shown(name.encode("utf-8", "surrogateescape")) if any("\ud800" <= c <= "\udfff" for c in name) else name
+    odd = any("\ud800" <= c <= "\udfff" for c in name)
+    return shown(name.encode("utf-8", "surrogateescape")) if odd else name
 
 
 def some(paths: Iterable[str], limit: int = 5) -> str:

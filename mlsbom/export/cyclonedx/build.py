@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from mlsbom.export.cyclonedx.component import component, file_components, properties, service
 from mlsbom.export.cyclonedx.values import clean, prop
+from mlsbom.export.index import Index
 from mlsbom.model import Assessment, Graph, Kind
 
 NAMESPACE: Final = uuid.UUID("6f0c1f1e-6f3b-5d0b-9c59-0d3a3c0a7d51")
@@ -18,9 +19,7 @@ Tree = dict[str, Any]
 def build(a: Assessment, version: str) -> Tree:
     """A CycloneDX document of `version` ("1.5", "1.6", "1.7")."""
     graph, survey = a.graph, a.survey
-    unknowns: dict[str, list[tuple[str, str]]] = {}
-    for u in graph.unknowns:
-        unknowns.setdefault(u.ref, []).append((u.field, f"{u.reason}: {u.detail}" if u.detail else u.reason))
+    index = Index(a)
     edges = _edges(graph)
     serial = uuid.uuid5(
         NAMESPACE,
@@ -33,9 +32,9 @@ def build(a: Assessment, version: str) -> Tree:
         "specVersion": version,
         "serialNumber": f"urn:uuid:{serial}",
         "version": 1,
-        "metadata": _metadata(a, version, unknowns),
-        "components": [component(c, a, version, unknowns.get(c.ref, [])) for c in parts],
-        "services": [service(c, graph, version, unknowns.get(c.ref, [])) for c in graph.components if c.kind == Kind.SERVICE],
+        "metadata": _metadata(index, version),
+        "components": [component(c, index, version) for c in parts],
+        "services": [service(c, index, version) for c in graph.components if c.kind == Kind.SERVICE],
         "dependencies": [
             {"ref": ref, "dependsOn": sorted(edges.get(ref, ()))} for ref in [graph.root.ref, *(c.ref for c in graph.components)]
         ],
@@ -47,9 +46,9 @@ def build(a: Assessment, version: str) -> Tree:
     return whole
 
 
-def _metadata(a: Assessment, version: str, unknowns: dict[str, list[tuple[str, str]]]) -> Tree:
-    survey, graph = a.survey, a.graph
-    root = component(graph.root, a, version, unknowns.get(graph.root.ref, []))
+def _metadata(index: Index, version: str) -> Tree:
+    survey = index.assessment.survey
+    root = component(index.assessment.graph.root, index, version)
     own = [
         prop("target:digest", f"sha256:{survey.target.digest}"),
         prop("signatures:digest", survey.tool.signatures_digest),

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from mlsbom.export.cyclonedx.modelcard import model_card
 from mlsbom.export.cyclonedx.values import evidence, iri, location, prop, relative, source_prop, text
+from mlsbom.export.index import Index
 from mlsbom.export.licenses import expression_of, name_of, shown, simple
-from mlsbom.model import Assessment, Component, Graph, Kind, License, Role
+from mlsbom.model import Component, Graph, Kind, License, Role
 from mlsbom.survey.units import is_weights
 
 Tree = dict[str, Any]
@@ -82,12 +83,11 @@ SLOTTED: Final = frozenset(
 MOST_VALUES: Final = 60
 
 
-def component(c: Component, a: Assessment, version: str, unknown: list[tuple[str, str]]) -> Tree:
+def component(c: Component, index: Index, version: str) -> Tree:
     """One component; files of a model or data set are nested in it."""
-    graph = a.graph
     scope = {"optional": "optional", "dev": "excluded", "build": "excluded"}.get(str(c.scope or ""), "required" if c.scope else None)
     tree: Tree = {
-        "type": "data" if c.kind == Kind.APPLICATION and _is_dataset(graph) else TYPES[c.kind],
+        "type": "data" if c.kind == Kind.APPLICATION and _is_dataset(index.assessment.graph) else TYPES[c.kind],
         "bom-ref": c.ref,
         "supplier": {"name": c.supplier} if c.supplier else None,
         "name": c.name,
@@ -97,13 +97,13 @@ def component(c: Component, a: Assessment, version: str, unknown: list[tuple[str
         "hashes": hashes(c.hashes),
         "licenses": licenses(c, version),
         "purl": c.purl if c.kind != Kind.APPLICATION else None,
-        "pedigree": _pedigree(c, graph),
-        "externalReferences": _references(c, a),
-        "components": file_components(c, a),
+        "pedigree": _pedigree(c, index),
+        "externalReferences": _references(c),
+        "components": file_components(c, index),
         "evidence": {**evidence(c, version), "licenses": _observed(c)},
-        "modelCard": model_card(c, graph, version) if c.kind == Kind.MODEL else None,
+        "modelCard": model_card(c, index, version) if c.kind == Kind.MODEL else None,
         "data": _data(c),
-        "properties": properties(c, graph, unknown),
+        "properties": properties(c, index),
     }
     return tree
 
@@ -157,12 +157,9 @@ def _observed(c: Component) -> list[Tree]:
     return list(seen.values())
 
 
-def _pedigree(c: Component, graph: Graph) -> Tree:
-    refs = graph.by_ref()
-    ancestors = [
-        (refs[r.target], r.relation) for r in graph.relationships if r.source == c.ref and r.kind in ("derived-from", "source-dataset")
-    ]
-    variants = [(refs[r.target], "variant") for r in graph.relationships if r.source == c.ref and r.kind == "variant-of"]
+def _pedigree(c: Component, index: Index) -> Tree:
+    ancestors = [(index.refs[r.target], r.relation) for r in index.out(c.ref, "derived-from", "source-dataset")]
+    variants = [(index.refs[r.target], "variant") for r in index.out(c.ref, "variant-of")]
 
     def short(other: Component, relation: str | None) -> Tree:
         return {
@@ -176,7 +173,7 @@ def _pedigree(c: Component, graph: Graph) -> Tree:
     return {"ancestors": [short(*x) for x in ancestors], "variants": [short(*x) for x in variants]}
 
 
-def _references(c: Component, a: Assessment) -> list[Tree]:
+def _references(c: Component) -> list[Tree]:
     rows: dict[tuple[str, str], Tree] = {}
 
     def add(kind: str, url: str | None, comment: str | None = None) -> None:
@@ -208,16 +205,13 @@ def _references(c: Component, a: Assessment) -> list[Tree]:
     return list(rows.values())
 
 
-def file_components(c: Component, a: Assessment) -> list[Tree]:
+def file_components(c: Component, index: Index) -> list[Tree]:
     """The files that a local component is made of, with their digests."""
     if not c.files:
         return []
-    artifacts = (
-        {x.path: x for x in a.survey.artifacts} if len(c.files) > 3 else {x.path: x for x in a.survey.artifacts if x.path in c.files}
-    )
     rows = []
     for path in c.files:
-        x = artifacts.get(path)
+        x = index.artifacts.get(path)
         if x is None:
             continue
         ref = hashlib.sha256(f"file\0{c.ref}\0{path}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
@@ -262,7 +256,7 @@ def _data(c: Component) -> list[Tree] | None:
     ]
 
 
-def properties(c: Component, graph: Graph, unknown: list[tuple[str, str]]) -> list[Tree | None]:
+def properties(c: Component, index: Index) -> list[Tree | None]:
     """Values without a slot, the places of values, and what is not known."""
     rows: list[Tree | None] = [
         prop("kind", str(c.kind)),
@@ -281,10 +275,8 @@ def properties(c: Component, graph: Graph, unknown: list[tuple[str, str]]) -> li
             rows.append(prop(v.field, v.value))
         if n == 1:
             rows.append(source_prop(v.field, v.source))
-    rows += [
-        prop(f"relation:{r.kind}", r.relation) for r in graph.relationships if r.target == c.ref and r.relation and r.kind != "depends-on"
-    ][:10]
-    rows += [prop(f"unknown:{field}", reason) for field, reason in unknown]
+    rows += [prop(f"relation:{r.kind}", r.relation) for r in index.into(c.ref) if r.relation and r.kind != "depends-on"][:10]
+    rows += [prop(f"unknown:{field}", reason) for field, reason in index.unknown(c.ref)]
     unique: dict[tuple[str, str], Tree] = {(r["name"], r["value"]): r for r in rows if r}
     return list(unique.values())
 
@@ -292,9 +284,9 @@ def properties(c: Component, graph: Graph, unknown: list[tuple[str, str]]) -> li
 FLOWS: Final = {str(Role.TELEMETRY): "inbound", str(Role.INDEX): "outbound"}
 
 
-def service(c: Component, graph: Graph, version: str, unknown: list[tuple[str, str]]) -> Tree:
+def service(c: Component, index: Index, version: str) -> Tree:
     """A service: provider, endpoints, the direction of data as far as the code shows it; the classification of data is not known."""
-    relation = next((r.relation for r in graph.relationships if r.target == c.ref and r.relation), None)
+    relation = next((r.relation for r in index.into(c.ref) if r.relation), None)
     endpoints = sorted(
         {u for v in c.values if v.field == "endpoint" and isinstance(v.value, str) and "://" in v.value and (u := iri(v.value))}
     )
@@ -310,7 +302,7 @@ def service(c: Component, graph: Graph, version: str, unknown: list[tuple[str, s
         "data": [{"flow": FLOWS.get(str(relation), "bi-directional"), "classification": "unknown"}],
         "licenses": licenses(c, version),
         "properties": [
-            *properties(c, graph, unknown),
+            *properties(c, index),
             *(source_prop("endpoint" if endpoints else "name", s) for s in c.evidence[:MOST_VALUES]),
         ],
     }

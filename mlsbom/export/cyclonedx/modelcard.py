@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from mlsbom.export.cyclonedx.values import prop
-from mlsbom.model import Component, Graph, Value
+from mlsbom.export.index import Index
+from mlsbom.model import Component, Value
 
 Tree = dict[str, Any]
 APPROACHES: Final = frozenset({"supervised", "unsupervised", "reinforcement-learning", "semi-supervised", "self-supervised"})
@@ -13,9 +14,9 @@ TRAINING: Final = ("training", "training_data", "preprocessing", "hyperparameter
 MOST: Final = 100
 
 
-def model_card(c: Component, graph: Graph, version: str) -> Tree | None:
+def model_card(c: Component, index: Index, version: str) -> Tree | None:
     """The card, or None where nothing at all is known."""
-    datasets = sorted({r.target for r in graph.relationships if r.source == c.ref and r.kind in ("trained-on", "tested-on")})
+    datasets = sorted({r.target for r in index.out(c.ref, "trained-on", "tested-on")})
     approach = next((v.value for v in c.all("approach") if v.value in APPROACHES), None)
     parameters: Tree = {
         "approach": {"type": approach} if approach else None,

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from mlsbom.export.cyclonedx.build import NAMESPACE
 from mlsbom.export.cyclonedx.values import clean, iri, location, plain, text
+from mlsbom.export.index import Index
 from mlsbom.export.licenses import as_expression, expression_of, license_ref, name_of, spdx
 from mlsbom.model import Assessment, Component, Kind, Relationship
 
@@ -57,6 +58,7 @@ EDGES: Final = {
 class _Graph:
     def __init__(self, a: Assessment) -> None:
         self.a = a
+        self.index = Index(a)
         seed = "\0".join(
             (a.survey.target.digest, a.survey.target.name, a.survey.tool.version, a.survey.tool.signatures_digest, a.survey.created)
         )
@@ -282,10 +284,9 @@ def _relationship(g: _Graph, r: Relationship, ids: dict[str, str]) -> None:
 
 def _extras(g: _Graph, c: Component, where: str, unknown: list[str]) -> None:
     """Files, licences and evidence of a component."""
-    artifacts = {x.path: x for x in g.a.survey.artifacts} if c.files else {}
     files: list[str] = []
     for path in c.files:
-        x = artifacts.get(path)
+        x = g.index.artifacts.get(path)
         if x is not None:
             files.append(
                 g.add(

@@ -148,6 +148,11 @@ def _candidates(blob: Blob, start: int, end: int) -> Iterator[int]:
         at += PIECE
 
 
+def search(blob: Blob, budget: Budget) -> list[Stream]:
+    """Streams with an import and a call anywhere in a blob, as far as `RESYNC_LIMIT`."""
+    return _resync(blob, 0, budget)[0]
+
+
 def sniff(blob: Blob) -> bool:
     """Whether a blob starts with a pickle of any protocol: an opcode walk over its start that meets a STOP, or an import that a call uses.
 

@@ -113,7 +113,11 @@ class Call:
         """The argument under one of the keywords, else the one at a position."""
         if (found := self.keyword(*keywords)) is not None:
             return found
-        if position is not None and len(self.node.args) > position and not any(isinstance(a, ast.Starred) for a in self.node.args[: position + 1]):
+        if (
+            position is not None
+            and len(self.node.args) > position
+            and not any(isinstance(a, ast.Starred) for a in self.node.args[: position + 1])
+        ):
             return self.node.args[position]
         return None
 

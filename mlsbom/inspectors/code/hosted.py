@@ -15,24 +15,177 @@ from mlsbom.inspectors.code.calls import Call, under
 from mlsbom.inspectors.code.values import Written
 from mlsbom.model import Evidence, Kind, Reference, Role
 
-MODEL_KEYS = ("model", "model_name", "model_id", "modelId", "engine", "deployment_name", "azure_deployment", "deployment_id", "deployment", "azure_ad_deployment", "ai_model_id", "model_version",
-              "embedding_model", "llm", "endpoint_name", "repo_id", "model_id_or_path", "app", "application", "ref")
-URL_KEYS = ("base_url", "api_base", "openai_api_base", "azure_endpoint", "endpoint_url", "endpoint", "api_url", "server_url", "api_endpoint", "inference_server_url", "host", "anthropic_api_url",
-            "base_urls", "url", "uri", "baseURL", "nvidia_base_url", "upstage_api_base", "ollama_host", "openai_proxy")
-FRAMEWORKS = ("langchain", "langchain_core", "langchain_community", "llama_index", "haystack", "haystack_integrations", "dspy", "instructor", "pydantic_ai", "crewai", "autogen", "autogen_ext", "autogen_core",
-              "autogen_agentchat", "smolagents", "semantic_kernel", "guidance", "outlines", "marvin", "agents", "agno", "phi", "strands", "camel", "ragas", "deepeval", "promptflow", "aisuite", "magentic",
-              "mirascope", "ell", "lmql", "distilabel", "mem0", "letta", "controlflow", "litellm", "openai_agents", "google.adk", "any_llm", "trulens", "vanna", "embedchain", "txtai", "portkey_ai", "langgraph")
+MODEL_KEYS = (
+    "model",
+    "model_name",
+    "model_id",
+    "modelId",
+    "engine",
+    "deployment_name",
+    "azure_deployment",
+    "deployment_id",
+    "deployment",
+    "azure_ad_deployment",
+    "ai_model_id",
+    "model_version",
+    "embedding_model",
+    "llm",
+    "endpoint_name",
+    "repo_id",
+    "model_id_or_path",
+    "app",
+    "application",
+    "ref",
+)
+URL_KEYS = (
+    "base_url",
+    "api_base",
+    "openai_api_base",
+    "azure_endpoint",
+    "endpoint_url",
+    "endpoint",
+    "api_url",
+    "server_url",
+    "api_endpoint",
+    "inference_server_url",
+    "host",
+    "anthropic_api_url",
+    "base_urls",
+    "url",
+    "uri",
+    "baseURL",
+    "nvidia_base_url",
+    "upstage_api_base",
+    "ollama_host",
+    "openai_proxy",
+)
+FRAMEWORKS = (
+    "langchain",
+    "langchain_core",
+    "langchain_community",
+    "llama_index",
+    "haystack",
+    "haystack_integrations",
+    "dspy",
+    "instructor",
+    "pydantic_ai",
+    "crewai",
+    "autogen",
+    "autogen_ext",
+    "autogen_core",
+    "autogen_agentchat",
+    "smolagents",
+    "semantic_kernel",
+    "guidance",
+    "outlines",
+    "marvin",
+    "agents",
+    "agno",
+    "phi",
+    "strands",
+    "camel",
+    "ragas",
+    "deepeval",
+    "promptflow",
+    "aisuite",
+    "magentic",
+    "mirascope",
+    "ell",
+    "lmql",
+    "distilabel",
+    "mem0",
+    "letta",
+    "controlflow",
+    "litellm",
+    "openai_agents",
+    "google.adk",
+    "any_llm",
+    "trulens",
+    "vanna",
+    "embedchain",
+    "txtai",
+    "portkey_ai",
+    "langgraph",
+)
 _SHAPES = re.compile(
-    r"\.(?:chat\.completions\.(?:create|parse|stream)|completions\.create|responses\.(?:create|parse|stream)|messages\.(?:create|stream|count_tokens)|embeddings\.create|images\.(?:generate|edit)"
-    r"|audio\.(?:transcriptions|translations|speech)\.(?:with_streaming_response\.)?create|moderations\.create|models\.(?:generate_content(?:_stream)?|embed_content)|chat\.(?:complete|complete_async|stream)|invoke_model(?:_with_response_stream)?"
-    r"|converse(?:_stream)?|chat_completion|feature_extraction|text_generation|ChatCompletion\.a?create|Completion\.a?create|Embedding\.a?create|realtime\.connect|fine_tuning\.jobs\.create|batches\.create)\Z")
-_WRAPPER_ROOT = re.compile(r"(?:langchain|llama_index|haystack|autogen|pydantic_ai|smolagents|semantic_kernel|guidance|camel|agno|phi|dspy|crewai|autogen_ext|ragas|deepeval|chromadb|distilabel|mirascope|outlines|txtai|mem0|vanna)")
-_POSITIONAL = {"GenerativeModel": 0, "TextGenerationModel": 0, "ChatModel": 0, "InferenceClient": 0, "AsyncInferenceClient": 0, "run": 0, "async_run": 0, "stream": 0, "subscribe": 0, "submit": 0, "completion": 0,
-               "acompletion": 0, "embedding": 0, "aembedding": 0, "LM": 0, "from_provider": 0, "Agent": 0, "init_chat_model": 0, "init_embeddings": 0, "OpenAIModel": 0, "AnthropicModel": 0, "GeminiModel": 0, "GroqModel": 0,
-               "MistralModel": 0, "OpenAI": 0, "from_pretrained": 0, "generate": 0, "chat": 0, "embed": 0, "embeddings": 0, "pull": 0, "OpenAIChatModel": 0, "openai": 0, "LiteLLMModel": 0, "InferenceClientModel": 0, "GoogleModel": 0,
-               "Anthropic": 0, "Model": 0, "TextEmbeddingModel": 0, "ImageGenerationModel": 0, "get_model": 0, "load_tool": 9, "LLM": 0}
-_POSITION_ROOTS = ("google", "vertexai", "huggingface_hub", "replicate", "fal_client", "litellm", "dspy", "instructor", "pydantic_ai", "langchain", "guidance", "outlines", "ollama", "smolagents", "mirascope", "inference_sdk",
-                   "crewai", "ell", "magentic")
+    r"\.(?:chat\.completions\.(?:create|parse|stream)|completions\.create|responses\.(?:create|parse|stream)|messages\.(?:create|stream|"
+    r"count_tokens)|embeddings\.create|images\.(?:generate|edit)"
+    r"|audio\.(?:transcriptions|translations|speech)\.(?:with_streaming_response\.)?create|moderations\.create|"
+    r"models\.(?:generate_content(?:_stream)?|embed_content)|chat\.(?:complete|complete_async|stream)|"
+    r"invoke_model(?:_with_response_stream)?"
+    r"|converse(?:_stream)?|chat_completion|feature_extraction|text_generation|ChatCompletion\.a?create|Completion\.a?create|"
+    r"Embedding\.a?create|realtime\.connect|fine_tuning\.jobs\.create|batches\.create)\Z"
+)
+_WRAPPER_ROOT = re.compile(
+    r"(?:langchain|llama_index|haystack|autogen|pydantic_ai|smolagents|semantic_kernel|guidance|camel|agno|phi|dspy|crewai|autogen_ext|"
+    r"ragas|deepeval|chromadb|distilabel|mirascope|outlines|txtai|mem0|vanna)"
+)
+_POSITIONAL = {
+    "GenerativeModel": 0,
+    "TextGenerationModel": 0,
+    "ChatModel": 0,
+    "InferenceClient": 0,
+    "AsyncInferenceClient": 0,
+    "run": 0,
+    "async_run": 0,
+    "stream": 0,
+    "subscribe": 0,
+    "submit": 0,
+    "completion": 0,
+    "acompletion": 0,
+    "embedding": 0,
+    "aembedding": 0,
+    "LM": 0,
+    "from_provider": 0,
+    "Agent": 0,
+    "init_chat_model": 0,
+    "init_embeddings": 0,
+    "OpenAIModel": 0,
+    "AnthropicModel": 0,
+    "GeminiModel": 0,
+    "GroqModel": 0,
+    "MistralModel": 0,
+    "OpenAI": 0,
+    "from_pretrained": 0,
+    "generate": 0,
+    "chat": 0,
+    "embed": 0,
+    "embeddings": 0,
+    "pull": 0,
+    "OpenAIChatModel": 0,
+    "openai": 0,
+    "LiteLLMModel": 0,
+    "InferenceClientModel": 0,
+    "GoogleModel": 0,
+    "Anthropic": 0,
+    "Model": 0,
+    "TextEmbeddingModel": 0,
+    "ImageGenerationModel": 0,
+    "get_model": 0,
+    "load_tool": 9,
+    "LLM": 0,
+}
+_POSITION_ROOTS = (
+    "google",
+    "vertexai",
+    "huggingface_hub",
+    "replicate",
+    "fal_client",
+    "litellm",
+    "dspy",
+    "instructor",
+    "pydantic_ai",
+    "langchain",
+    "guidance",
+    "outlines",
+    "ollama",
+    "smolagents",
+    "mirascope",
+    "inference_sdk",
+    "crewai",
+    "ell",
+    "magentic",
+)
 _MANAGEMENT = frozenset({"hf_hub_download", "snapshot_download", "whoami", "login"})
 _NAME = re.compile(r"[A-Za-z@][\w.:/@+-]{0,150}\Z")
 
@@ -50,7 +203,12 @@ class Hosted:
         shape = not provider and bool(_SHAPES.search("." + call.tail)) and not call.name.startswith(("builtins.", "unittest."))
         if not provider and not shape:
             return
-        if call.last in _MANAGEMENT or (provider == "huggingface" and "InferenceClient" not in call.name and "HuggingFace" not in call.last and "Inference" not in call.last):
+        if call.last in _MANAGEMENT or (
+            provider == "huggingface"
+            and "InferenceClient" not in call.name
+            and "HuggingFace" not in call.last
+            and "Inference" not in call.last
+        ):
             return
         if provider == "amazon" and under(call.name, ("boto3", "aioboto3")) and not re.search(r"bedrock|sagemaker", self._service_of(call)):
             return
@@ -71,7 +229,9 @@ class Hosted:
         """The default services of clients of which nothing else is known."""
         for provider, evidence in self.clients.items():
             if provider not in self.named:
-                yield Reference(kind=Kind.SERVICE, name=provider, role=Role.CALLS, provider=provider, attrs=(("default", "true"),), evidence=evidence)
+                yield Reference(
+                    kind=Kind.SERVICE, name=provider, role=Role.CALLS, provider=provider, attrs=(("default", "true"),), evidence=evidence
+                )
 
     # --- who serves ----------------------------------------------------------------------------------------------------------------
 
@@ -94,7 +254,11 @@ class Hosted:
     @staticmethod
     def _service_of(call: Call) -> str:
         made = call.constructor()
-        return (made.text(made.argument(0, "service_name")) or "") if made is not None and made.last in ("client", "resource") else (call.text(call.argument(0, "service_name")) or "")
+        return (
+            (made.text(made.argument(0, "service_name")) or "")
+            if made is not None and made.last in ("client", "resource")
+            else (call.text(call.argument(0, "service_name")) or "")
+        )
 
     # --- where -----------------------------------------------------------------------------------------------------------------------
 
@@ -126,7 +290,15 @@ class Hosted:
         attrs: tuple[tuple[str, str], ...] = (("flow", "bi-directional"),)
         if call.given("api_key", "token", "api_token", "openai_api_key", "anthropic_api_key", "credentials"):
             attrs = (*attrs, ("authenticated", "true"))
-        return Reference(kind=Kind.SERVICE, name=providers.host_of(url) or url, role=Role.CALLS, url=url, provider=provider if provider != "framework" else None, attrs=attrs, evidence=call.evidence(node, sure))
+        return Reference(
+            kind=Kind.SERVICE,
+            name=providers.host_of(url) or url,
+            role=Role.CALLS,
+            url=url,
+            provider=provider if provider != "framework" else None,
+            attrs=attrs,
+            evidence=call.evidence(node, sure),
+        )
 
     # --- what ------------------------------------------------------------------------------------------------------------------------
 
@@ -146,7 +318,11 @@ class Hosted:
             if (node := call.keyword(key)) is not None:
                 yield node
         position = _POSITIONAL.get(call.last)
-        if position is not None and len(call.node.args) > position and under(call.name.replace("()", ""), _POSITION_ROOTS) | call.name.startswith(("langchain", "google.")):
+        if (
+            position is not None
+            and len(call.node.args) > position
+            and under(call.name.replace("()", ""), _POSITION_ROOTS) | call.name.startswith(("langchain", "google."))
+        ):
             yield call.node.args[position]
 
     def _hosted(self, written: Written, provider: str, served: str, url: str | None, call: Call, node: ast.expr) -> Reference | None:
@@ -176,8 +352,25 @@ class Hosted:
         if deployment := call.text(call.keyword("azure_deployment", "deployment_name")):
             attrs.append(("deployment", deployment)) if deployment != text else None
         if who == "huggingface" and "/" in name:  # a model of the hub that the hub serves: its own identity says more than the service's
-            return Reference(kind=Kind.MODEL, name=name, role=Role.USED, hub="huggingface", attrs=(("served_by", who),), evidence=call.evidence(node, written.sure))
-        return Reference(kind=Kind.MODEL, name=name, role=Role.HOSTED, version=version, provider=who or None, url=url, hub="hosted", attrs=tuple(attrs), evidence=call.evidence(node, written.sure))
+            return Reference(
+                kind=Kind.MODEL,
+                name=name,
+                role=Role.USED,
+                hub="huggingface",
+                attrs=(("served_by", who),),
+                evidence=call.evidence(node, written.sure),
+            )
+        return Reference(
+            kind=Kind.MODEL,
+            name=name,
+            role=Role.HOSTED,
+            version=version,
+            provider=who or None,
+            url=url,
+            hub="hosted",
+            attrs=tuple(attrs),
+            evidence=call.evidence(node, written.sure),
+        )
 
 
 def shown_url(written: Written) -> str | None:

@@ -50,12 +50,16 @@ def _elsewhere(call: Call, loader: Loader) -> bool:
     """Whether a method of that name is known to be something else: a hosted model, or a name of another hub's rule."""
     if loader.roots:
         return False
-    return under(call.name, ("vertexai", "google.cloud.aiplatform")) or any(under(call.name, x.roots) for x in _by_name().get(call.last, ()) if x.roots and x.hub != loader.hub)
+    return under(call.name, ("vertexai", "google.cloud.aiplatform")) or any(
+        under(call.name, x.roots) for x in _by_name().get(call.last, ()) if x.roots and x.hub != loader.hub
+    )
 
 
 def _loaded(call: Call, loader: Loader) -> Iterator[Reference]:
-    if loader.when and not any(call.given(w) for w in loader.when if not w.startswith("*")) and not any(
-        "hub:" in w.text for w in call.texts(call.argument(loader.position, *loader.keywords))
+    if (
+        loader.when
+        and not any(call.given(w) for w in loader.when if not w.startswith("*"))
+        and not any("hub:" in w.text for w in call.texts(call.argument(loader.position, *loader.keywords)))
     ):
         return
     seen: set[str] = set()
@@ -72,7 +76,11 @@ def _loaded(call: Call, loader: Loader) -> Iterator[Reference]:
 def _arguments(call: Call, loader: Loader) -> Iterator[ast.expr]:
     """The arguments that can hold a name: by position (and the next where the first is an object, as in `PeftModel.from_pretrained(model,
     "org/adapter")`), and under every keyword."""
-    if loader.position is not None and len(call.node.args) > loader.position and not isinstance(call.node.args[loader.position], ast.Starred):
+    if (
+        loader.position is not None
+        and len(call.node.args) > loader.position
+        and not isinstance(call.node.args[loader.position], ast.Starred)
+    ):
         yield call.node.args[loader.position]
         after = loader.position + 1
         if not loader.roots and len(call.node.args) > after and not call.texts(call.node.args[loader.position]):
@@ -93,7 +101,12 @@ def _reference(call: Call, loader: Loader, node: ast.expr, written: Written) -> 
     version = call.text(call.keyword("revision", "version" if hub in ("timm", "modelscope") else "revision"))
     if found is not None and (hub in ("huggingface", "timm", "open_clip", "keras") or "/" in found.repository):
         name, version = found.repository, version or found.revision
-        if "://" in text or text.startswith("hf") or (hub in ("nvidia-ngc", "openai-whisper", "spacy", "flair", "openai-clip") and "/" in name) or loader.prefix.startswith("Systran"):
+        if (
+            "://" in text
+            or text.startswith("hf")
+            or (hub in ("nvidia-ngc", "openai-whisper", "spacy", "flair", "openai-clip") and "/" in name)
+            or loader.prefix.startswith("Systran")
+        ):
             hub = "huggingface"
         if found.what == "space" or what == "space":
             kind = Kind.SERVICE
@@ -106,11 +119,52 @@ def _reference(call: Call, loader: Loader, node: ast.expr, written: Written) -> 
         if named is None:
             return None
         name, hub, version = named[0], named[1], version or named[2]
-    if hub == "huggingface" and "/" not in name and under(call.name, ("sentence_transformers", "keybert", "bertopic", "setfit", "langchain", "langchain_huggingface", "langchain_community", "chromadb")):
-        if hubnames.hub_name(name, single=True) and name.startswith(("all-", "paraphrase-", "multi-qa", "msmarco", "stsb", "gtr", "sentence-t5", "LaBSE", "distiluse", "nli-", "average_word", "clip-ViT", "use-cmlm", "allenai")):
+    if (
+        hub == "huggingface"
+        and "/" not in name
+        and under(
+            call.name,
+            (
+                "sentence_transformers",
+                "keybert",
+                "bertopic",
+                "setfit",
+                "langchain",
+                "langchain_huggingface",
+                "langchain_community",
+                "chromadb",
+            ),
+        )
+    ):
+        if hubnames.hub_name(name, single=True) and name.startswith(
+            (
+                "all-",
+                "paraphrase-",
+                "multi-qa",
+                "msmarco",
+                "stsb",
+                "gtr",
+                "sentence-t5",
+                "LaBSE",
+                "distiluse",
+                "nli-",
+                "average_word",
+                "clip-ViT",
+                "use-cmlm",
+                "allenai",
+            )
+        ):
             name = f"sentence-transformers/{name}"
     role = Role.CALLS if kind == Kind.SERVICE else Role.USED
-    return Reference(kind=kind, name=name, role=role, version=version, hub=hub, attrs=_attrs(call, loader, text, version), evidence=call.evidence(node, written.sure))
+    return Reference(
+        kind=kind,
+        name=name,
+        role=role,
+        version=version,
+        hub=hub,
+        attrs=_attrs(call, loader, text, version),
+        evidence=call.evidence(node, written.sure),
+    )
 
 
 def _other_hub(text: str, loader: Loader, hub: str) -> tuple[str, str, str | None] | None:
@@ -133,7 +187,9 @@ def _other_hub(text: str, loader: Loader, hub: str) -> tuple[str, str, str | Non
     if hub == "detectron2":
         return (text.removesuffix(".yaml").removesuffix(".yml"), hub, None)
     if loader.prefix:
-        return (f"{loader.prefix}{text}", "huggingface" if loader.prefix.startswith("Systran") else hub, None) if _SIZE.match(text) else None
+        return (
+            (f"{loader.prefix}{text}", "huggingface" if loader.prefix.startswith("Systran") else hub, None) if _SIZE.match(text) else None
+        )
     if not loader.anything or not _WORD.match(text) or text.startswith((".", "/")) or hubnames.is_file_name(text) or text.endswith("/"):
         return None
     return text, hub, None
@@ -185,13 +241,27 @@ def data_url(call: Call, node: ast.expr, written: Written) -> Iterator[Reference
     """The data set and the service behind a URL of a data file."""
     url = written.text.strip()
     if (found := hubnames.hub_name(url)) is not None and "://" in url:
-        yield Reference(kind=Kind.MODEL if found.what == "model" else Kind.DATASET, name=found.repository, role=Role.USED, version=found.revision, hub="huggingface", evidence=call.evidence(node, written.sure))
+        yield Reference(
+            kind=Kind.MODEL if found.what == "model" else Kind.DATASET,
+            name=found.repository,
+            role=Role.USED,
+            version=found.revision,
+            hub="huggingface",
+            evidence=call.evidence(node, written.sure),
+        )
         return
     if providers.URL.match(url) and written.whole and providers.host_of(url):
         shown = providers.safe_url(url)
         yield Reference(kind=Kind.DATASET, name=shown, role=Role.USED, url=shown, hub="other", evidence=call.evidence(node, written.sure))
-        yield Reference(kind=Kind.SERVICE, name=providers.host_of(url), role=Role.CALLS, url=shown, provider=providers.provider_of_host(providers.host_of(url)) or None,
-                        attrs=(("flow", "inbound"),), evidence=call.evidence(node, written.sure))
+        yield Reference(
+            kind=Kind.SERVICE,
+            name=providers.host_of(url),
+            role=Role.CALLS,
+            url=shown,
+            provider=providers.provider_of_host(providers.host_of(url)) or None,
+            attrs=(("flow", "inbound"),),
+            evidence=call.evidence(node, written.sure),
+        )
 
 
 def _by_class(call: Call) -> Iterator[Reference]:
@@ -204,12 +274,21 @@ def _by_class(call: Call) -> Iterator[Reference]:
             if name in NO_DATASETS or name.startswith("_") or "()" in name:
                 return
             explicit = call.text(call.keyword("name")) if hub == "torch_geometric" else None
-            yield Reference(kind=Kind.DATASET, name=explicit or name, role=Role.USED, hub=hub, attrs=_split(call), evidence=call.evidence(call.node, 0.9))
+            yield Reference(
+                kind=Kind.DATASET,
+                name=explicit or name,
+                role=Role.USED,
+                hub=hub,
+                attrs=_split(call),
+                evidence=call.evidence(call.node, 0.9),
+            )
             return
     for module, hub in ZOO_MODELS.items():
         if call.name.startswith(module + "."):
             parts = call.name.removeprefix(module + ".").split(".")
-            pretrained = call.given("weights", "pretrained", "encoder_weights") or (hub == "keras" and call.keyword("weights") is None and parts[-1][:1].isupper())
+            pretrained = call.given("weights", "pretrained", "encoder_weights") or (
+                hub == "keras" and call.keyword("weights") is None and parts[-1][:1].isupper()
+            )
             name = parts[-1] if hub != "torchaudio" else parts[0]
             if pretrained and hub not in ("torchaudio", "smp") and not name.startswith(("get_", "preprocess", "decode")):
                 attrs = tuple(("weights", w) for w in [call.text(call.keyword("weights")) or _dotted_weights(call)] if w)

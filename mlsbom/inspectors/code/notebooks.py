@@ -112,5 +112,12 @@ def _downloads(command: str, line: int) -> Iterator[Reference]:
         for url in re.findall(r"https?://[^\s\"'$<>|;&]+", command):
             host = providers.host_of(url)
             if host and not providers.is_loopback(url):
-                yield Reference(kind=Kind.SERVICE, name=host, role=Role.CALLS, url=providers.safe_url(url), provider=providers.provider_of_host(host) or None,
-                                attrs=(("flow", "inbound"),), evidence=Evidence(line=line, technique=Technique.SOURCE, confidence=0.9))
+                yield Reference(
+                    kind=Kind.SERVICE,
+                    name=host,
+                    role=Role.CALLS,
+                    url=providers.safe_url(url),
+                    provider=providers.provider_of_host(host) or None,
+                    attrs=(("flow", "inbound"),),
+                    evidence=Evidence(line=line, technique=Technique.SOURCE, confidence=0.9),
+                )

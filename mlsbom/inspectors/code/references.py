@@ -19,7 +19,9 @@ from mlsbom.model import Kind, Reference, Role, Rule
 
 RULES: tuple[Rule, ...] = ()
 
-_ADDRESS = frozenset({"openai.api_base", "openai.base_url", "openai.azure_endpoint", "litellm.api_base", "openai.api_host", "litellm.api_url"})
+_ADDRESS = frozenset(
+    {"openai.api_base", "openai.base_url", "openai.azure_endpoint", "litellm.api_base", "openai.api_host", "litellm.api_url"}
+)
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
@@ -64,5 +66,12 @@ def _addresses(code: Code) -> Iterator[Reference]:
             for written in code.values.texts(binding, module) if isinstance(binding, ast.expr) else ():
                 if url := shown_url(written):
                     host = providers.host_of(url)
-                    yield Reference(kind=Kind.SERVICE, name=host, role=Role.CALLS, url=url, provider=providers.provider_of_host(host) or None,
-                                    attrs=(("flow", "bi-directional"),), evidence=code.evidence(binding, written.sure))  # type: ignore[arg-type]
+                    yield Reference(
+                        kind=Kind.SERVICE,
+                        name=host,
+                        role=Role.CALLS,
+                        url=url,
+                        provider=providers.provider_of_host(host) or None,
+                        attrs=(("flow", "bi-directional"),),
+                        evidence=code.evidence(binding, written.sure),
+                    )  # type: ignore[arg-type]

@@ -21,8 +21,26 @@ RESOLVED: Final = 0.7
 _DEPTH = 12
 _MANY = 64
 _HOLE = "{}"
-_DEFAULTING = frozenset({"os.environ.get", "os.getenv", "os.environ.setdefault", "os.environ.pop", "environ.get", "decouple.config", "streamlit.text_input", "typer.Option",
-                         "typer.Argument", "click.Option", "pydantic.Field", "pydantic_settings.Field", "dataclasses.field", "gradio.Textbox", "starlette.config.Config()", "environs.Env().str"})
+_DEFAULTING = frozenset(
+    {
+        "os.environ.get",
+        "os.getenv",
+        "os.environ.setdefault",
+        "os.environ.pop",
+        "environ.get",
+        "decouple.config",
+        "streamlit.text_input",
+        "typer.Option",
+        "typer.Argument",
+        "click.Option",
+        "pydantic.Field",
+        "pydantic_settings.Field",
+        "dataclasses.field",
+        "gradio.Textbox",
+        "starlette.config.Config()",
+        "environs.Env().str",
+    }
+)
 _PASSING = frozenset({"builtins.str", "os.path.expandvars", "os.fspath", "builtins.getattr"})
 
 
@@ -69,7 +87,9 @@ class Values:
             case ast.BinOp(left=left, op=ast.Add(), right=right):
                 yield from self._joined([left, right], scope, depth)
             case ast.BinOp(left=left, op=ast.Mod()):
-                yield from (Written(w.text.replace("%s", _HOLE).replace("%d", _HOLE), w.sure, False) for w in self._texts(left, scope, depth + 1))
+                yield from (
+                    Written(w.text.replace("%s", _HOLE).replace("%d", _HOLE), w.sure, False) for w in self._texts(left, scope, depth + 1)
+                )
             case ast.BoolOp(values=parts):
                 for part in parts:
                     yield from self._texts(part, scope, depth + 1)
@@ -105,7 +125,11 @@ class Values:
                 if isinstance(binding, ast.expr):
                     yield from self._texts(binding, inner, depth + 1)
                     found = True
-        if not found and (name := self.names.qualified(node.value, scope)) and ("parse_" in name or name.endswith(("args", "opt", "opts", "flags.FLAGS", "cfg"))):
+        if (
+            not found
+            and (name := self.names.qualified(node.value, scope))
+            and ("parse_" in name or name.endswith(("args", "opt", "opts", "flags.FLAGS", "cfg")))
+        ):
             for default, where in self.options().get(node.attr, ()):
                 yield from self._texts(default, where, depth + 1)
 
@@ -187,7 +211,11 @@ class Values:
             case ast.Call(func=ast.Attribute(value=inner_value, attr="values" | "items" as attr)):
                 for holder, where in self._holders(inner_value, scope, depth + 1):
                     if isinstance(holder, ast.Dict):
-                        rows = [v if attr == "values" else ast.Tuple(elts=[k, v], ctx=ast.Load()) for k, v in zip(holder.keys, holder.values, strict=True) if k is not None]
+                        rows = [
+                            v if attr == "values" else ast.Tuple(elts=[k, v], ctx=ast.Load())
+                            for k, v in zip(holder.keys, holder.values, strict=True)
+                            if k is not None
+                        ]
                         yield ast.List(elts=rows, ctx=ast.Load()), where
             case ast.Call(func=ast.Name(id="list" | "sorted" | "tuple" | "set" | "enumerate" | "tqdm"), args=[first, *_]):
                 yield from self._holders(first, scope, depth + 1)
@@ -228,10 +256,16 @@ class Values:
                 if attr not in ("add_argument", "add_option", "option", "DEFINE_string", "define"):
                     continue
                 flags = [a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
-                default = next((k.value for k in call.keywords if k.arg == "default"), call.args[1] if attr.startswith("DEFINE") and len(call.args) > 1 else None)
+                default = next(
+                    (k.value for k in call.keywords if k.arg == "default"),
+                    call.args[1] if attr.startswith("DEFINE") and len(call.args) > 1 else None,
+                )
                 if flags and default is not None:
                     long = next((f for f in flags if f.startswith("--")), flags[0])
-                    dest = next((k.value.value for k in call.keywords if k.arg == "dest" and isinstance(k.value, ast.Constant)), long.lstrip("-").replace("-", "_"))
+                    dest = next(
+                        (k.value.value for k in call.keywords if k.arg == "dest" and isinstance(k.value, ast.Constant)),
+                        long.lstrip("-").replace("-", "_"),
+                    )
                     self._options.setdefault(str(dest), []).append((default, scope))
         return self._options
 

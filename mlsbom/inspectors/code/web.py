@@ -13,27 +13,238 @@ from mlsbom.inspectors.code.hub import data_url
 from mlsbom.inspectors.code.values import Written
 from mlsbom.model import Kind, Reference, Role
 
-_HTTP = ("requests", "httpx", "aiohttp", "urllib.request", "urllib3", "websocket", "websockets", "grequests", "treq", "pycurl", "niquests", "curl_cffi", "httplib2", "tls_client", "cloudscraper", "requests_futures", "aiohttp_retry", "httpx_sse", "sseclient", "socketio", "tornado.httpclient", "urllib2", "six.moves.urllib.request", "simple_websocket", "wsproto", "gql.transport")
-_VERBS = frozenset("get post put patch delete head options request stream send urlopen Request urlretrieve ws_connect connect create_connection WebSocketApp fetch websocket_connect WebSocket build_request SSEClient EventSource aconnect_sse connect_sse HTTPTransport AIOHTTPTransport RequestsHTTPTransport urlopen open".split())
+_HTTP = (
+    "requests",
+    "httpx",
+    "aiohttp",
+    "urllib.request",
+    "urllib3",
+    "websocket",
+    "websockets",
+    "grequests",
+    "treq",
+    "pycurl",
+    "niquests",
+    "curl_cffi",
+    "httplib2",
+    "tls_client",
+    "cloudscraper",
+    "requests_futures",
+    "aiohttp_retry",
+    "httpx_sse",
+    "sseclient",
+    "socketio",
+    "tornado.httpclient",
+    "urllib2",
+    "six.moves.urllib.request",
+    "simple_websocket",
+    "wsproto",
+    "gql.transport",
+)
+_VERBS = frozenset(
+    ["get", "post", "put", "patch", "delete", "head", "options", "request", "stream", "send", "urlopen", "Request", "urlretrieve", "ws_connect", "connect", "create_connection", "WebSocketApp", "fetch", "websocket_connect", "WebSocket", "build_request", "SSEClient", "EventSource", "aconnect_sse", "connect_sse", "HTTPTransport", "AIOHTTPTransport", "RequestsHTTPTransport", "urlopen", "open"]
+)
 _GRPC = frozenset({"insecure_channel", "secure_channel"})
-_TABLES = frozenset("read_csv read_json read_parquet read_table read_excel read_feather scan_csv scan_parquet scan_ndjson read_ndjson read_text".split())
+_TABLES = frozenset(
+    ["read_csv", "read_json", "read_parquet", "read_table", "read_excel", "read_feather", "scan_csv", "scan_parquet", "scan_ndjson", "read_ndjson", "read_text"]
+)
 _TABLE_ROOTS = ("pandas", "polars", "dask.dataframe", "pyarrow", "cudf", "modin", "ray.data", "duckdb")
-_FETCH = {"load_state_dict_from_url": 0, "download_url_to_file": 0, "download_url": 0, "download_and_extract_archive": 0, "download": 0, "get_file": 1, "retrieve": 0, "urlretrieve": 0, "cached_download": 0, "cached_path": 0, "load_file_from_url": 0, "Pooch": 1, "create": 1}
-_FETCH_ROOTS = ("torch.hub", "torch.utils.model_zoo", "torchvision.datasets.utils", "torchaudio", "wget", "gdown", "keras.utils", "tensorflow.keras.utils", "tf_keras.utils", "pooch", "urllib.request", "basicsr.utils.download_util", "cached_path", "beir.util", "mim", "mmengine", "fvcore", "iopath", "fastai", "huggingface_hub", "monai.apps")
-_URL_KEYS = ("base_url", "api_base", "endpoint", "endpoint_url", "server_url", "api_url", "api_endpoint", "azure_endpoint", "dsn", "webhook_url", "tracking_uri", "account_url", "service_url", "connection_url", "host", "uri", "url", "collector_endpoint", "address", "cluster_url", "database_url", "gateway_url", "proxy_url", "vault_url", "queue_url", "origin")
+_FETCH = {
+    "load_state_dict_from_url": 0,
+    "download_url_to_file": 0,
+    "download_url": 0,
+    "download_and_extract_archive": 0,
+    "download": 0,
+    "get_file": 1,
+    "retrieve": 0,
+    "urlretrieve": 0,
+    "cached_download": 0,
+    "cached_path": 0,
+    "load_file_from_url": 0,
+    "Pooch": 1,
+    "create": 1,
+}
+_FETCH_ROOTS = (
+    "torch.hub",
+    "torch.utils.model_zoo",
+    "torchvision.datasets.utils",
+    "torchaudio",
+    "wget",
+    "gdown",
+    "keras.utils",
+    "tensorflow.keras.utils",
+    "tf_keras.utils",
+    "pooch",
+    "urllib.request",
+    "basicsr.utils.download_util",
+    "cached_path",
+    "beir.util",
+    "mim",
+    "mmengine",
+    "fvcore",
+    "iopath",
+    "fastai",
+    "huggingface_hub",
+    "monai.apps",
+)
+_URL_KEYS = (
+    "base_url",
+    "api_base",
+    "endpoint",
+    "endpoint_url",
+    "server_url",
+    "api_url",
+    "api_endpoint",
+    "azure_endpoint",
+    "dsn",
+    "webhook_url",
+    "tracking_uri",
+    "account_url",
+    "service_url",
+    "connection_url",
+    "host",
+    "uri",
+    "url",
+    "collector_endpoint",
+    "address",
+    "cluster_url",
+    "database_url",
+    "gateway_url",
+    "proxy_url",
+    "vault_url",
+    "queue_url",
+    "origin",
+)
 _ANY_KEYS = _URL_KEYS[: _URL_KEYS.index("host")]
-_CLIENT_ROOTS = ("qdrant_client", "weaviate", "chromadb", "pinecone", "elasticsearch", "opensearchpy", "pymilvus", "redis", "pymongo", "minio", "sentry_sdk", "posthog", "mlflow", "wandb", "comet_ml", "neptune", "clearml", "opentelemetry", "langfuse",
-                 "langsmith", "tritonclient", "gradio_client", "slack_sdk", "supabase", "neo4j", "influxdb_client", "prometheus_client", "phoenix", "traceloop", "segment", "analytics", "datadog", "newrelic", "statsd", "amplitude", "mixpanel", "boto3", "azure", "vespa", "label_studio_sdk", "argilla", "fastmcp", "mcp", "nats", "kafka", "zep_python", "jina", "bentoml", "ray", "helicone", "opik", "logfire", "openlit", "honeycomb", "rollbar", "bugsnag")
-_TELEMETRY_ROOTS = ("sentry_sdk", "posthog", "mlflow", "wandb", "comet_ml", "neptune", "clearml", "opentelemetry", "langfuse", "langsmith", "segment", "analytics", "datadog", "ddtrace", "newrelic", "statsd", "amplitude", "mixpanel", "phoenix", "traceloop", "prometheus_client", "helicone", "opik", "logfire", "openlit",
-                    "honeycomb", "rollbar", "bugsnag", "aim", "trackio", "swanlab")
-_TELEMETRY_STARTS = frozenset({("wandb", "init"), ("comet_ml", "Experiment"), ("comet_ml", "start"), ("neptune", "init_run"), ("clearml", "init"), ("swanlab", "init"), ("newrelic", "initialize")})
-_WEIGHTS = re.compile(r"\.(?:pt|pth|bin|ckpt|safetensors|gguf|onnx|h5|keras|pkl|joblib|tflite|pdparams|caffemodel|weights|npz|jit|mar|nemo)\Z", re.I)
+_CLIENT_ROOTS = (
+    "qdrant_client",
+    "weaviate",
+    "chromadb",
+    "pinecone",
+    "elasticsearch",
+    "opensearchpy",
+    "pymilvus",
+    "redis",
+    "pymongo",
+    "minio",
+    "sentry_sdk",
+    "posthog",
+    "mlflow",
+    "wandb",
+    "comet_ml",
+    "neptune",
+    "clearml",
+    "opentelemetry",
+    "langfuse",
+    "langsmith",
+    "tritonclient",
+    "gradio_client",
+    "slack_sdk",
+    "supabase",
+    "neo4j",
+    "influxdb_client",
+    "prometheus_client",
+    "phoenix",
+    "traceloop",
+    "segment",
+    "analytics",
+    "datadog",
+    "newrelic",
+    "statsd",
+    "amplitude",
+    "mixpanel",
+    "boto3",
+    "azure",
+    "vespa",
+    "label_studio_sdk",
+    "argilla",
+    "fastmcp",
+    "mcp",
+    "nats",
+    "kafka",
+    "zep_python",
+    "jina",
+    "bentoml",
+    "ray",
+    "helicone",
+    "opik",
+    "logfire",
+    "openlit",
+    "honeycomb",
+    "rollbar",
+    "bugsnag",
+)
+_TELEMETRY_ROOTS = (
+    "sentry_sdk",
+    "posthog",
+    "mlflow",
+    "wandb",
+    "comet_ml",
+    "neptune",
+    "clearml",
+    "opentelemetry",
+    "langfuse",
+    "langsmith",
+    "segment",
+    "analytics",
+    "datadog",
+    "ddtrace",
+    "newrelic",
+    "statsd",
+    "amplitude",
+    "mixpanel",
+    "phoenix",
+    "traceloop",
+    "prometheus_client",
+    "helicone",
+    "opik",
+    "logfire",
+    "openlit",
+    "honeycomb",
+    "rollbar",
+    "bugsnag",
+    "aim",
+    "trackio",
+    "swanlab",
+)
+_TELEMETRY_STARTS = frozenset(
+    {
+        ("wandb", "init"),
+        ("comet_ml", "Experiment"),
+        ("comet_ml", "start"),
+        ("neptune", "init_run"),
+        ("clearml", "init"),
+        ("swanlab", "init"),
+        ("newrelic", "initialize"),
+    }
+)
+_WEIGHTS = re.compile(
+    r"\.(?:pt|pth|bin|ckpt|safetensors|gguf|onnx|h5|keras|pkl|joblib|tflite|pdparams|caffemodel|weights|npz|jit|mar|nemo)\Z", re.I
+)
 _DATA = re.compile(r"\.(?:csv|tsv|json|jsonl|parquet|arrow|ndjson|tfrecord|feather)(?:\.(?:gz|zst|bz2|xz))?\Z", re.I)
 
 
 def references(call: Call) -> Iterator[Reference]:
     """The services that a call talks to, with what the URL or the body names."""
-    if call.name and under(call.name, ("setuptools", "distutils", "argparse", "unittest", "pytest", "responses", "requests_mock", "respx", "fastapi", "flask", "django", "jinja2", "IPython", "streamlit.markdown")):
+    if call.name and under(
+        call.name,
+        (
+            "setuptools",
+            "distutils",
+            "argparse",
+            "unittest",
+            "pytest",
+            "responses",
+            "requests_mock",
+            "respx",
+            "fastapi",
+            "flask",
+            "django",
+            "jinja2",
+            "IPython",
+            "streamlit.markdown",
+        ),
+    ):
         return
     if _is_table(call):
         node = call.argument(0, "path", "filepath_or_buffer", "source", "path_or_buf", "paths")
@@ -77,8 +288,15 @@ def _http(call: Call) -> Iterator[Reference]:
             if body is not None and providers.is_inference(url) and providers.hosted_in(url) is None:
                 value, sure = body
                 who, name = providers.routed(value.text)
-                yield Reference(kind=Kind.MODEL, name=name if who else value.text, role=Role.HOSTED, provider=providers.provider_of_host(providers.host_of(url)) or providers.provider_of_model(value.text) or who or None,
-                                url=url, hub="hosted", evidence=call.evidence(sure, value.sure))
+                yield Reference(
+                    kind=Kind.MODEL,
+                    name=name if who else value.text,
+                    role=Role.HOSTED,
+                    provider=providers.provider_of_host(providers.host_of(url)) or providers.provider_of_model(value.text) or who or None,
+                    url=url,
+                    hub="hosted",
+                    evidence=call.evidence(sure, value.sure),
+                )
     if call.name.endswith("Client().request") or call.name.endswith("Session().request"):
         return
 
@@ -96,7 +314,9 @@ def _body_model(call: Call) -> tuple[Written, ast.expr] | None:
     return None
 
 
-def _service(call: Call, node: ast.expr | None, url: str, written: Written, *, inbound: bool = False, telemetry: bool = False) -> Iterator[Reference]:
+def _service(
+    call: Call, node: ast.expr | None, url: str, written: Written, *, inbound: bool = False, telemetry: bool = False
+) -> Iterator[Reference]:
     host = providers.host_of(url)
     if not host or (providers.is_loopback(url) and not telemetry):
         return
@@ -106,12 +326,24 @@ def _service(call: Call, node: ast.expr | None, url: str, written: Written, *, i
         attrs.append(("authenticated", "true"))
     if call.keyword("verify") is not None and not call.given("verify"):
         attrs.append(("verify", "false"))
-    yield Reference(kind=Kind.SERVICE, name=host, role=Role.TELEMETRY if told else Role.CALLS, url=url, provider=providers.provider_of_host(host) or None, attrs=tuple(attrs), evidence=call.evidence(node, written.sure))
+    yield Reference(
+        kind=Kind.SERVICE,
+        name=host,
+        role=Role.TELEMETRY if told else Role.CALLS,
+        url=url,
+        provider=providers.provider_of_host(host) or None,
+        attrs=tuple(attrs),
+        evidence=call.evidence(node, written.sure),
+    )
 
 
 def _has_authorization(call: Call) -> bool:
     headers = call.keyword("headers")
-    return headers is not None and call.entry(headers, "Authorization", "authorization", "X-API-Key", "x-api-key", "api-key", "X-NCP-CLOVASTUDIO-API-KEY") is not None
+    return (
+        headers is not None
+        and call.entry(headers, "Authorization", "authorization", "X-API-Key", "x-api-key", "api-key", "X-NCP-CLOVASTUDIO-API-KEY")
+        is not None
+    )
 
 
 def _named(call: Call, node: ast.expr, url: str, written: Written) -> Iterator[Reference]:
@@ -119,11 +351,33 @@ def _named(call: Call, node: ast.expr, url: str, written: Written) -> Iterator[R
     if (model := providers.hosted_in(url)) is not None:
         host = providers.host_of(url)
         if providers.provider_of_host(host) == "huggingface" and "/" in model:
-            yield Reference(kind=Kind.MODEL, name=model, role=Role.USED, hub="huggingface", attrs=(("served_by", "huggingface"),), evidence=call.evidence(node, written.sure))
+            yield Reference(
+                kind=Kind.MODEL,
+                name=model,
+                role=Role.USED,
+                hub="huggingface",
+                attrs=(("served_by", "huggingface"),),
+                evidence=call.evidence(node, written.sure),
+            )
             return
-        yield Reference(kind=Kind.MODEL, name=model, role=Role.HOSTED, provider=providers.provider_of_host(host) or None, url=url, hub="hosted", evidence=call.evidence(node, written.sure))
+        yield Reference(
+            kind=Kind.MODEL,
+            name=model,
+            role=Role.HOSTED,
+            provider=providers.provider_of_host(host) or None,
+            url=url,
+            hub="hosted",
+            evidence=call.evidence(node, written.sure),
+        )
     elif (found := hubnames.hub_name(url)) is not None and re.search(r"/(?:resolve|blob|raw)/", url):
-        yield Reference(kind=Kind.DATASET if found.what == "dataset" else Kind.MODEL, name=found.repository, role=Role.USED, version=found.revision, hub="huggingface", evidence=call.evidence(node, written.sure))
+        yield Reference(
+            kind=Kind.DATASET if found.what == "dataset" else Kind.MODEL,
+            name=found.repository,
+            role=Role.USED,
+            version=found.revision,
+            hub="huggingface",
+            evidence=call.evidence(node, written.sure),
+        )
 
 
 def _fetched(call: Call, node: ast.expr | None) -> Iterator[Reference]:
@@ -134,7 +388,14 @@ def _fetched(call: Call, node: ast.expr | None) -> Iterator[Reference]:
             continue
         yield from _service(call, node, url, written, inbound=True)
         if (found := hubnames.hub_name(url)) is not None:
-            yield Reference(kind=Kind.DATASET if found.what == "dataset" else Kind.MODEL, name=found.repository, role=Role.USED, version=found.revision, hub="huggingface", evidence=call.evidence(node, written.sure))
+            yield Reference(
+                kind=Kind.DATASET if found.what == "dataset" else Kind.MODEL,
+                name=found.repository,
+                role=Role.USED,
+                version=found.revision,
+                hub="huggingface",
+                evidence=call.evidence(node, written.sure),
+            )
         elif written.whole and _WEIGHTS.search(url):
             yield Reference(kind=Kind.MODEL, name=url, role=Role.USED, url=url, hub="other", evidence=call.evidence(node, written.sure))
         elif written.whole and _DATA.search(url):
@@ -147,7 +408,15 @@ def _grpc(call: Call) -> Iterator[Reference]:
         target = re.sub(r"\A(?:dns:/*|grpcs?://)", "", written.text)
         host = target.partition("/")[0].rpartition(":")[0] or target
         if written.whole and re.fullmatch(r"[\w-]+(?:\.[\w-]+)+", host) and not providers.is_loopback(f"grpc://{host}"):
-            yield Reference(kind=Kind.SERVICE, name=host.lower(), role=Role.CALLS, url=f"grpc://{target}", provider=providers.provider_of_host(host.lower()) or None, attrs=(("flow", "bi-directional"),), evidence=call.evidence(node, written.sure))
+            yield Reference(
+                kind=Kind.SERVICE,
+                name=host.lower(),
+                role=Role.CALLS,
+                url=f"grpc://{target}",
+                provider=providers.provider_of_host(host.lower()) or None,
+                attrs=(("flow", "bi-directional"),),
+                evidence=call.evidence(node, written.sure),
+            )
 
 
 def _client(call: Call) -> Iterator[Reference]:
@@ -165,8 +434,21 @@ def _client(call: Call) -> Iterator[Reference]:
                 seen.add(url)
                 yield from _service(call, node, url, written, telemetry=telemetry)
     root = call.name.split(".")[0]
-    if under(call.name, ("gradio_client", "gradio")) and call.last in ("Client", "load") and (found := hubnames.hub_name(call.text(call.argument(0, "src", "name")) or "")):
+    if (
+        under(call.name, ("gradio_client", "gradio"))
+        and call.last in ("Client", "load")
+        and (found := hubnames.hub_name(call.text(call.argument(0, "src", "name")) or ""))
+    ):
         name = found.repository.removeprefix("spaces/")
-        yield Reference(kind=Kind.SERVICE, name=name, role=Role.CALLS, hub="huggingface", provider="huggingface", evidence=call.evidence(call.node, 0.9))
+        yield Reference(
+            kind=Kind.SERVICE, name=name, role=Role.CALLS, hub="huggingface", provider="huggingface", evidence=call.evidence(call.node, 0.9)
+        )
     if not seen and (root, call.last) in _TELEMETRY_STARTS:
-        yield Reference(kind=Kind.SERVICE, name=root, role=Role.TELEMETRY, provider=root, attrs=(("default", "true"), ("flow", "outbound")), evidence=call.evidence(call.node, 0.6))
+        yield Reference(
+            kind=Kind.SERVICE,
+            name=root,
+            role=Role.TELEMETRY,
+            provider=root,
+            attrs=(("default", "true"), ("flow", "outbound")),
+            evidence=call.evidence(call.node, 0.6),
+        )

@@ -12,7 +12,22 @@ from mlsbom.inspectors.documents.config import _remote_code
 from mlsbom.model import Rule
 
 RULES: tuple[Rule, ...] = ()
-_HYPER = ("r", "lora_alpha", "lora_dropout", "bias", "use_rslora", "use_dora", "num_virtual_tokens", "prefix_projection", "init_lora_weights", "target_modules", "modules_to_save", "alpha", "rank", "task_type")
+_HYPER = (
+    "r",
+    "lora_alpha",
+    "lora_dropout",
+    "bias",
+    "use_rslora",
+    "use_dora",
+    "num_virtual_tokens",
+    "prefix_projection",
+    "init_lora_weights",
+    "target_modules",
+    "modules_to_save",
+    "alpha",
+    "rank",
+    "task_type",
+)
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
@@ -37,5 +52,12 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
         value = root.get(key)
         plain = value.value if value is not None else None
         if plain not in (None, "", [], {}):
-            yield from state("hyperparameter", value, plain={"name": key, "value": sorted(plain) if isinstance(plain, list) and all(isinstance(x, str) for x in plain) else plain})
+            yield from state(
+                "hyperparameter",
+                value,
+                plain={
+                    "name": key,
+                    "value": sorted(plain) if isinstance(plain, list) and all(isinstance(x, str) for x in plain) else plain,
+                },
+            )
     yield from _remote_code(root)

@@ -17,28 +17,68 @@ from mlsbom.inspectors.documents import headings
 from mlsbom.inspectors.documents.common import NOTHING, PROSE, TEXT_LIMIT, dataset, prose
 from mlsbom.model import Kind, Reference, Role, Statement
 
-_GENERIC = re.compile(r"(?:model|dataset|data) ?(?:card|details|description|summary|information)?\Z|(?:readme|overview|introduction|소개|개요|모델 ?카드|table of contents|license|news|updates?)\Z|(?:model|dataset) card (?:for )?(?:the )?(?:model|dataset)?\s*(?:id|name)?\Z", re.I)
+_GENERIC = re.compile(
+    r"(?:model|dataset|data) ?(?:card|details|description|summary|information)?\Z|(?:readme|overview|introduction|소개|개요|모델 ?카드|table of contents|license|news|updates?)\Z|(?:model|dataset) card (?:for )?(?:the )?(?:model|dataset)?\s*(?:id|name)?\Z",
+    re.I,
+)
 _CARD_FOR = re.compile(r"(?:model|dataset|data) card (?:for|of|:)\s*(?:the )?", re.I)
-_LABEL = re.compile(r"\s*(?:[-*+]\s+|\d+[.)]\s+)?(?:\*\*|__)?([^*_|:\n]{2,60}?)\s*(?:\*\*\s*[::]|[::]\s*\*\*|__\s*[::]|[::]\s*__|[::])\s*(.+?)\s*\Z")
+_LABEL = re.compile(
+    r"\s*(?:[-*+]\s+|\d+[.)]\s+)?(?:\*\*|__)?([^*_|:\n]{2,60}?)\s*(?:\*\*\s*[::]|[::]\s*\*\*|__\s*[::]|[::]\s*__|[::])\s*(.+?)\s*\Z"
+)
 _ROW = re.compile(r"\s*\|([^|\n]{2,80})\|([^|\n]{1,400})\|\s*\Z")
-_MONTHS = "january february march april may june july august september october november december".split()
-_DATE = re.compile(r"\b(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})\b|\b([A-Z][a-z]+)\.? (\d{1,2}),? (\d{4})\b|\b(\d{1,2}) ([A-Z][a-z]+) (\d{4})\b|(\d{4})년 ?(\d{1,2})월 ?(\d{1,2})일")
+_MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
+_DATE = re.compile(
+    r"\b(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})\b|\b([A-Z][a-z]+)\.? (\d{1,2}),? (\d{4})\b|\b(\d{1,2}) ([A-Z][a-z]+) (\d{4})\b|(\d{4})년 ?(\d{1,2})월 ?(\d{1,2})일"
+)
 _RELEASED = re.compile(r"\b(?:released?|published|release date|launched|출시|공개|배포)\b", re.I)
 _VERSION = re.compile(r"\b(?:version|release|버전)\s*:?\s*v?(\d+(?:\.\d+){1,3}(?:[-+.]?(?:rc|alpha|beta|dev|post)\.?\d*)?)\b", re.I)
 _ORG = r"([A-Z가-힣][\w&'가-힣-]*(?:[ .](?:(?:of|for|the|and|at|de)\s)?[A-Z가-힣0-9][\w&'가-힣-]*){0,5})"
-_BY = re.compile(rf"\b(?:[Dd]eveloped|[Bb]uilt|[Cc]reated|[Rr]eleased|[Mm]ade|[Pp]ublished|[Pp]roduced|[Dd]esigned|[Ii]ntroduced|[Mm]aintained|[Ww]ritten|[Cc]urated|[Cc]ollected|[Pp]rovided|[Dd]istributed)\s+(?:jointly )?by\s+(?:the\s+|researchers at\s+)?{_ORG}|\b(?:model|encoder|decoder|classifier|detector|dataset|corpus|checkpoint|LLM|VLM|tokenizer|network|embedding|transformer|vocoder|recogni[sz]er|system)s?\s+(?:by|from)\s+(?:the\s+)?{_ORG}")
+_BY = re.compile(
+    rf"\b(?:[Dd]eveloped|[Bb]uilt|[Cc]reated|[Rr]eleased|[Mm]ade|[Pp]ublished|[Pp]roduced|[Dd]esigned|[Ii]ntroduced|[Mm]aintained|[Ww]ritten|[Cc]urated|[Cc]ollected|[Pp]rovided|[Dd]istributed)\s+(?:jointly )?by\s+(?:the\s+|researchers at\s+)?{_ORG}|\b(?:model|encoder|decoder|classifier|detector|dataset|corpus|checkpoint|LLM|VLM|tokenizer|network|embedding|transformer|vocoder|recogni[sz]er|system)s?\s+(?:by|from)\s+(?:the\s+)?{_ORG}"
+)
+_BY_KOREAN = re.compile(r"([가-힣A-Za-z0-9][\w가-힣&.-]{1,30}?)(?:에서|이|가) (?:직접 )?(?:개발|제작|공개|학습|구축|배포)(?:한|하였|했)")
 _ENERGY = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*([kMG]?Wh)\b")
-_CO2 = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*(kg|t|tons?|tonnes?|g|톤)?\s*(?:of\s+)?(?:CO2|CO₂|CO_2|탄소)[- ]?(?:eq|e|equivalent)?\b|(\d[\d,]*(?:\.\d+)?)\s*(kg|t|tons?|tonnes?|g)?\s*(?:tCO2|kgCO2|gCO2)", re.I)
-_GPU = re.compile(r"\b\d{1,5}\s*[x×*]\s*(?:NVIDIA |AMD |Google |Intel )?(?:[HAVLTBP]\d{1,3}0{0,1}\w*|RTX ?\w+|GH200|MI\d{3}\w*|TPU ?v\d\w*(?:-\d+)?|Gaudi ?\d?)(?:[- ]\d+ ?GB)?\b|\bTPU ?v\d\w*-\d+\b|\b(?:NVIDIA )?(?:H100|A100|H200|B200|V100|L40S?|RTX ?[3-6]0[5-9]0)(?:[ -]\d+ ?GB)?\s*(?:GPUs?)?\s*[x×]\s*\d+|\b\d{1,5}\s+(?:NVIDIA )?(?:H100|A100|H200|B200|V100|L40S?|T4|MI300X|MI250X?)s?(?: GPUs?)?\b", re.I)
+_CO2 = re.compile(
+    r"(\d[\d,]*(?:\.\d+)?)\s*(kg|t|tons?|tonnes?|g|톤)?\s*(?:of\s+)?(?:CO2|CO₂|CO_2|탄소)[- ]?(?:eq|e|equivalent)?\b|(\d[\d,]*(?:\.\d+)?)\s*(kg|t|tons?|tonnes?|g)?\s*(?:tCO2|kgCO2|gCO2)",
+    re.I,
+)
+_GPU = re.compile(
+    r"\b\d{1,5}\s*[x×*]\s*(?:NVIDIA |AMD |Google |Intel )?(?:[HAVLTBP]\d{1,3}0{0,1}\w*|RTX ?\w+|GH200|MI\d{3}\w*|TPU ?v\d\w*(?:-\d+)?|Gaudi ?\d?)(?:[- ]\d+ ?GB)?\b|\bTPU ?v\d\w*-\d+\b|\b(?:NVIDIA )?(?:H100|A100|H200|B200|V100|L40S?|RTX ?[3-6]0[5-9]0)(?:[ -]\d+ ?GB)?\s*(?:GPUs?)?\s*[x×]\s*\d+|\b\d{1,5}\s+(?:NVIDIA )?(?:H100|A100|H200|B200|V100|L40S?|T4|MI300X|MI250X?)s?(?: GPUs?)?\b",
+    re.I,
+)
 _SPLIT = re.compile(r"(?<=[.!?。])\s+")
-_INPUT = re.compile(r"\b(?:Inputs?|입력)(?: format| type)?\s*[::]\s*(.+?)(?=(?:[.;]\s*|\s+)(?:Outputs?|출력)(?: format| type)?\s*[::]|\s*\Z)")
+_INPUT = re.compile(
+    r"\b(?:Inputs?|입력)(?: format| type)?\s*[::]\s*(.+?)(?=(?:[.;]\s*|\s+)(?:Outputs?|출력)(?: format| type)?\s*[::]|\s*\Z)"
+)
 _OUTPUT = re.compile(r"\b(?:Outputs?|출력)(?: format| type)?\s*[::]\s*(.+?)\s*\Z")
-_APPROACH: Final = (("semi-supervised", r"semi-supervised|준지도"), ("self-supervised", r"self-supervised|masked language model(?:ing)? objective|자기 ?지도"), ("reinforcement-learning", r"reinforcement learning|\bRLHF\b|\bGRPO\b|\bPPO\b|강화 ?학습"),
-                    ("unsupervised", r"(?<!\w)unsupervised|비지도"), ("supervised", r"(?<![-\w])supervised|(?<!준)(?<!비)(?<!자기 )(?<!자기)지도 ?학습"))
-_PERSONAL = re.compile(r"personal(?:ly identifiable)? (?:information|data)|\bPII\b|sensitive (?:personal )?(?:information|data)|개인 ?(?:식별 ?)?정보|민감 ?정보|anonymi[sz]ed|가명 ?처리|익명", re.I)
-_PARAMETERS = re.compile(r"(?<![\w.])(\d+(?:[.,]\d+)?)\s*(B|M|K|billion|million|thousand|억|천만|백만)\b(?:[- ]?(?:parameters?|params|파라미터|매개변수))?", re.I)
-_SCALE = {"b": 10**9, "billion": 10**9, "m": 10**6, "million": 10**6, "k": 1000, "thousand": 1000, "억": 10**8, "천만": 10**7, "백만": 10**6}
-_DIRECT: Final = frozenset({"supplier", "author", "task", "architecture_family", "hardware", "contact", "training_data", "compliance", "personal_data"})
+_APPROACH: Final = (
+    ("semi-supervised", r"semi-supervised|준지도"),
+    ("self-supervised", r"self-supervised|masked language model(?:ing)? objective|자기 ?지도"),
+    ("reinforcement-learning", r"reinforcement learning|\bRLHF\b|\bGRPO\b|\bPPO\b|강화 ?학습"),
+    ("unsupervised", r"(?<!\w)unsupervised|비지도"),
+    ("supervised", r"(?<![-\w])supervised|(?<!준)(?<!비)(?<!자기 )(?<!자기)지도 ?학습"),
+)
+_PERSONAL = re.compile(
+    r"personal(?:ly identifiable)? (?:information|data)|\bPII\b|sensitive (?:personal )?(?:information|data)|개인 ?(?:식별 ?)?정보|민감 ?정보|anonymi[sz]ed|가명 ?처리|익명",
+    re.I,
+)
+_PARAMETERS = re.compile(
+    r"(?<![\w.])(\d+(?:[.,]\d+)?)\s*(B|M|K|billion|million|thousand|억|천만|백만)\b(?:[- ]?(?:parameters?|params|파라미터|매개변수))?", re.I
+)
+_SCALE = {
+    "b": 10**9,
+    "billion": 10**9,
+    "m": 10**6,
+    "million": 10**6,
+    "k": 1000,
+    "thousand": 1000,
+    "억": 10**8,
+    "천만": 10**7,
+    "백만": 10**6,
+}
+_DIRECT: Final = frozenset(
+    {"supplier", "author", "task", "architecture_family", "hardware", "contact", "training_data", "compliance", "personal_data"}
+)
 
 
 def facts(card: Card, about: str, *, titled: bool = True, sure: float = PROSE) -> Iterator[Statement | Reference]:
@@ -46,7 +86,16 @@ def facts(card: Card, about: str, *, titled: bool = True, sure: float = PROSE) -
     title = next((s for s in card.sections if s.level == 1 and s.title), None)
     if titled and title is not None and (name := card_title(title.title)):
         yield Statement(field="name", value=name, about=about, evidence=prose(title.line, confidence=max(sure, 0.5)))
-    first = next(((line, text) for s in card.sections[:6] if not headings.fields_of(s.title) or s is title for line, text in paragraphs(s) if len(text) > 20), None)
+    first = next(
+        (
+            (line, text)
+            for s in card.sections[:6]
+            if not headings.fields_of(s.title) or s is title
+            for line, text in paragraphs(s)
+            if len(text) > 20
+        ),
+        None,
+    )
     if first is not None and titled:
         yield Statement(field="description", value=first[1][:TEXT_LIMIT], about=about, evidence=prose(first[0], confidence=sure))
         yield from _intro(first[0], first[1], about, sure)
@@ -73,8 +122,8 @@ def _intro(line: int, text: str, about: str, sure: float) -> Iterator[Statement]
         if _RELEASED.search(sentence) and (date := date_of(sentence)):
             yield Statement(field="released", value=date, about=about, evidence=prose(line, confidence=sure))
             break
-    if maker := _BY.search(text):
-        name = (maker[1] or maker[2]).strip(" .")
+    if maker := _BY.search(text) or _BY_KOREAN.search(text):
+        name = next(g for g in maker.groups() if g).strip(" .")
         if name.lower() not in NOTHING and len(name) > 1:
             yield Statement(field="supplier", value=name, about=about, evidence=prose(line, confidence=min(sure, 0.35)))
 
@@ -82,7 +131,9 @@ def _intro(line: int, text: str, about: str, sure: float) -> Iterator[Statement]
 def date_of(text: str) -> str | None:
     """The first full date in a text as `YYYY-MM-DD`, or None."""
     for m in _DATE.finditer(text):
-        year, month, day = (m[1], m[2], m[3]) if m[1] else (m[6], m[4], m[5]) if m[4] else (m[9], m[8], m[7]) if m[8] else (m[10], m[11], m[12])
+        year, month, day = (
+            (m[1], m[2], m[3]) if m[1] else (m[6], m[4], m[5]) if m[4] else (m[9], m[8], m[7]) if m[8] else (m[10], m[11], m[12])
+        )
         if not month.isdigit():
             number = next((n for n, name in enumerate(_MONTHS, 1) if name.startswith(month.lower()) and len(month) > 2), 0)
         else:
@@ -160,7 +211,12 @@ def _labels(section: Section, about: str, sure: float) -> Iterator[Statement | R
         if found is None:
             continue
         field, value = headings.label_field(plain(found[1])), plain(found[2]).strip(" .|")
-        if not field or not value or value.lower().strip("[].") in NOTHING or value.lower().startswith(("[more information", "more information needed")):
+        if (
+            not field
+            or not value
+            or value.lower().strip("[].") in NOTHING
+            or value.lower().startswith(("[more information", "more information needed"))
+        ):
             continue
         if field in ("input", "output") and _OUTPUT.search(value) and field == "input":
             yield from _io(plain(row), number, about, sure)
@@ -189,7 +245,15 @@ def _label(field: str, value: str, written: str, line: int, about: str, sure: fl
     elif field == "base" and about == "owner":
         link = re.search(r"https?://(?:www\.)?huggingface\.co/[\w.-]+/[\w.-]+", written)
         if found := hubnames.hub_name(link[0] if link else value, single=True):
-            yield Reference(kind=Kind.MODEL, name=found.repository, role=Role.BASE, relation="unknown", hub="huggingface", about=about, evidence=evidence)
+            yield Reference(
+                kind=Kind.MODEL,
+                name=found.repository,
+                role=Role.BASE,
+                relation="unknown",
+                hub="huggingface",
+                about=about,
+                evidence=evidence,
+            )
     elif field == "approach":
         approach = next((name for name, pattern in _APPROACH if re.search(pattern, value, re.I)), None)
         if approach:
@@ -208,12 +272,26 @@ def _figures(section: Section, about: str, sure: float) -> Iterator[Statement]:
         text = plain(row)
         around = f"{section.title} {text}"
         if (m := _ENERGY.search(text)) and re.search(r"energy|electric|power|consum|전력|에너지", around, re.I) and about == "owner":
-            yield Statement(field="energy_kwh", value=float(m[1].replace(",", "")) * {"Wh": 1e-3, "kWh": 1.0, "MWh": 1e3, "GWh": 1e6}[m[2]], about=about, evidence=prose(number, confidence=sure))
+            yield Statement(
+                field="energy_kwh",
+                value=float(m[1].replace(",", "")) * {"Wh": 1e-3, "kWh": 1.0, "MWh": 1e3, "GWh": 1e6}[m[2]],
+                about=about,
+                evidence=prose(number, confidence=sure),
+            )
         if (c := _CO2.search(text)) and (c[2] or c[4]) and about == "owner":
             unit = (c[2] or c[4]).lower()
             factor = 1.0 if unit == "g" else 1e3 if unit == "kg" else 1e6
-            yield Statement(field="co2_grams", value=float((c[1] or c[3]).replace(",", "")) * factor, about=about, evidence=prose(number, confidence=sure))
-        if about == "owner" and ({"training", "hardware", "environment"} & set(wanted) or re.search(r"train|hardware|GPU|학습|하드웨어", text, re.I)) and (g := _GPU.search(text)):
+            yield Statement(
+                field="co2_grams",
+                value=float((c[1] or c[3]).replace(",", "")) * factor,
+                about=about,
+                evidence=prose(number, confidence=sure),
+            )
+        if (
+            about == "owner"
+            and ({"training", "hardware", "environment"} & set(wanted) or re.search(r"train|hardware|GPU|학습|하드웨어", text, re.I))
+            and (g := _GPU.search(text))
+        ):
             yield Statement(field="hardware", value=" ".join(g[0].split()), about=about, evidence=prose(number, confidence=sure))
         if about == "dataset" and _PERSONAL.search(text) and "personal_data" not in wanted:
             sentence = next((s for s in _SPLIT.split(text) if _PERSONAL.search(s)), text)

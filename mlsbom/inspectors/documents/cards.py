@@ -11,17 +11,35 @@ from mlsbom.formats import frontmatter
 from mlsbom.formats.located import Located
 from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.documents import card_text, dataset_card, model_card
-from mlsbom.inspectors.documents.common import doubled, partial, state
 from mlsbom.inspectors.documents.common import at as evidence_at
+from mlsbom.inspectors.documents.common import doubled, partial, state
 from mlsbom.inspectors.hubnames import hub_name
 from mlsbom.model import Kind, Reference, Role, Rule
 
 RULES: tuple[Rule, ...] = ()
 
-_MODEL_KEYS: Final = frozenset({"pipeline_tag", "library_name", "base_model", "base_model_relation", "model-index", "inference", "widget", "new_version", "co2_eq_emissions", "quantized_by", "model_type", "model_name", "metrics"})
+_MODEL_KEYS: Final = frozenset(
+    {
+        "pipeline_tag",
+        "library_name",
+        "base_model",
+        "base_model_relation",
+        "model-index",
+        "inference",
+        "widget",
+        "new_version",
+        "co2_eq_emissions",
+        "quantized_by",
+        "model_type",
+        "model_name",
+        "metrics",
+    }
+)
 _SPACE_KEYS: Final = frozenset({"sdk", "app_file", "sdk_version", "app_port"})
 _DATA_FOLDER = re.compile(r"(?:^|/)(?:data|dataset|datasets|corpus|corpora)(?:/|$)", re.I)
-_ASIDE = re.compile(r"(?:^|/)(?:docs?|tests?|examples?|\.github|node_modules|third_party|vendor|scripts|tools|notebooks|site-packages)(?:/|$)", re.I)
+_ASIDE = re.compile(
+    r"(?:^|/)(?:docs?|tests?|examples?|\.github|node_modules|third_party|vendor|scripts|tools|notebooks|site-packages)(?:/|$)", re.I
+)
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
@@ -59,11 +77,17 @@ def kind_of(front: Located | None, folder: str, base: str) -> str:
     own = keys & dataset_card.KEYS or (configs is not None and any(c.get("data_files") for c in configs.each()))
     if own and not keys & _MODEL_KEYS:
         return "dataset"
-    if keys & _MODEL_KEYS or "model" in base.lower() and "card" in base.lower():
+    if keys & _MODEL_KEYS or ("model" in base.lower() and "card" in base.lower()):
         return "model"
     if not keys:
         return ""
-    return "dataset" if _DATA_FOLDER.search(folder) else "model" if keys & {"license", "language", "tags", "datasets", "license_name", "license_link"} else ""
+    return (
+        "dataset"
+        if _DATA_FOLDER.search(folder)
+        else "model"
+        if keys & {"license", "language", "tags", "datasets", "license_name", "license_link"}
+        else ""
+    )
 
 
 def _space(front: Located) -> Iterator[Yield]:
@@ -76,4 +100,6 @@ def _space(front: Located) -> Iterator[Yield]:
         value = front.get(key)
         for one in value.each() if value is not None else ():
             if found := hub_name(one.text, single=True, anything=kind == Kind.DATASET):
-                yield Reference(kind=kind, name=found.repository, role=Role.USED, version=found.revision, hub="huggingface", evidence=evidence_at(one))
+                yield Reference(
+                    kind=kind, name=found.repository, role=Role.USED, version=found.revision, hub="huggingface", evidence=evidence_at(one)
+                )

@@ -23,7 +23,9 @@ def at(value: Located, confidence: float = STATED, note: str | None = None) -> E
 
 def prose(line: int | None, last: int | None = None, confidence: float = PROSE) -> Evidence:
     """Evidence at lines of a text."""
-    return Evidence(line=line, technique=Technique.OTHER, confidence=confidence, note=f"lines {line}-{last}" if last and last != line else None)
+    return Evidence(
+        line=line, technique=Technique.OTHER, confidence=confidence, note=f"lines {line}-{last}" if last and last != line else None
+    )
 
 
 def state(field: str, value: Located | None, about: str = "owner", *, plain: Any = None, confidence: float = STATED) -> Iterator[Statement]:
@@ -52,26 +54,83 @@ def doubled(duplicates: Iterable[tuple[str, int]]) -> Iterator[Shortfall]:
         yield partial(f"the key {key!r} occurs twice, and readers differ in which counts; the last was taken", line or None)
 
 
-def dataset(value: Located, role: Role, about: str = "owner", *, anything: bool = True, version: str | None = None,
-            attrs: tuple[tuple[str, str], ...] = (), confidence: float = STATED) -> Iterator[Reference]:
+def dataset(
+    value: Located,
+    role: Role,
+    about: str = "owner",
+    *,
+    anything: bool = True,
+    version: str | None = None,
+    attrs: tuple[tuple[str, str], ...] = (),
+    confidence: float = STATED,
+) -> Iterator[Reference]:
     """The reference to a data set that a value names. A name of several words is kept as written, on no hub."""
     text = value.text
     if not text or len(text) > 200 or text.lower() in NOTHING:
         return
     found = hubnames.hub_name(text, anything=anything)
     if found is not None:
-        yield Reference(kind=Kind.DATASET, name=found.repository, role=role, version=version or found.revision, hub="huggingface", about=about, attrs=attrs, evidence=at(value, confidence))
+        yield Reference(
+            kind=Kind.DATASET,
+            name=found.repository,
+            role=role,
+            version=version or found.revision,
+            hub="huggingface",
+            about=about,
+            attrs=attrs,
+            evidence=at(value, confidence),
+        )
     elif anything and "://" not in text and not text.startswith((".", "/", "~", "<", "$")) and not hubnames.is_file_name(text):
-        yield Reference(kind=Kind.DATASET, name=text, role=role, version=version, hub="other", about=about, attrs=attrs, evidence=at(value, confidence))
+        yield Reference(
+            kind=Kind.DATASET, name=text, role=role, version=version, hub="other", about=about, attrs=attrs, evidence=at(value, confidence)
+        )
 
 
-NOTHING: Final = frozenset({"unknown", "none", "n/a", "na", "null", "other", "custom", "private", "original", "extended", "proprietary", "undisclosed", "-", "more information needed", "[more information needed]", "tbd", "todo"})
+NOTHING: Final = frozenset(
+    {
+        "unknown",
+        "none",
+        "n/a",
+        "na",
+        "null",
+        "other",
+        "custom",
+        "private",
+        "original",
+        "extended",
+        "proprietary",
+        "undisclosed",
+        "-",
+        "more information needed",
+        "[more information needed]",
+        "tbd",
+        "todo",
+    }
+)
 """Words that stand where a name would, and are none."""
 
 
-def base_model(value: Located, relation: str, about: str = "owner", *, version: str | None = None, confidence: float = STATED, attrs: tuple[tuple[str, str], ...] = ()) -> Iterator[Reference]:
+def base_model(
+    value: Located,
+    relation: str,
+    about: str = "owner",
+    *,
+    version: str | None = None,
+    confidence: float = STATED,
+    attrs: tuple[tuple[str, str], ...] = (),
+) -> Iterator[Reference]:
     """The reference to a base model that a value names."""
     if (found := hubnames.hub_name(value.text, single=True)) is not None and found.what == "model":
         revision = version or found.revision
         more = (("revision", revision), *attrs) if revision else attrs
-        yield Reference(kind=Kind.MODEL, name=found.repository, role=Role.BASE, version=revision, relation=relation, hub="huggingface", about=about, attrs=more, evidence=at(value, confidence))
+        yield Reference(
+            kind=Kind.MODEL,
+            name=found.repository,
+            role=Role.BASE,
+            version=revision,
+            relation=relation,
+            hub="huggingface",
+            about=about,
+            attrs=more,
+            evidence=at(value, confidence),
+        )

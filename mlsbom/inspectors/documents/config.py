@@ -18,16 +18,106 @@ from mlsbom.model import Kind, Reference, Role, Rule, Statement
 RULES: tuple[Rule, ...] = ()
 
 DIMENSIONS: Final = (
-    "hidden_size", "d_model", "n_embd", "dim", "num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_attention_heads", "n_head", "n_heads", "num_key_value_heads", "n_kv_heads", "head_dim", "intermediate_size",
-    "d_ff", "ffn_dim", "vocab_size", "num_experts", "num_local_experts", "num_experts_per_tok", "sliding_window", "patch_size", "image_size", "num_channels", "in_channels", "out_channels", "sample_size",
-    "cross_attention_dim", "block_out_channels", "latent_channels", "num_mel_bins", "sampling_rate", "encoder_layers", "decoder_layers", "num_labels", "embedding_dimension", "projection_dim", "embed_dim", "n_mels",
-    "depths", "hidden_sizes", "feature_size", "word_embedding_dimension", "rope_theta",
+    "hidden_size",
+    "d_model",
+    "n_embd",
+    "dim",
+    "num_hidden_layers",
+    "n_layer",
+    "n_layers",
+    "num_layers",
+    "num_attention_heads",
+    "n_head",
+    "n_heads",
+    "num_key_value_heads",
+    "n_kv_heads",
+    "head_dim",
+    "intermediate_size",
+    "d_ff",
+    "ffn_dim",
+    "vocab_size",
+    "num_experts",
+    "num_local_experts",
+    "num_experts_per_tok",
+    "sliding_window",
+    "patch_size",
+    "image_size",
+    "num_channels",
+    "in_channels",
+    "out_channels",
+    "sample_size",
+    "cross_attention_dim",
+    "block_out_channels",
+    "latent_channels",
+    "num_mel_bins",
+    "sampling_rate",
+    "encoder_layers",
+    "decoder_layers",
+    "num_labels",
+    "embedding_dimension",
+    "projection_dim",
+    "embed_dim",
+    "n_mels",
+    "depths",
+    "hidden_sizes",
+    "feature_size",
+    "word_embedding_dimension",
+    "rope_theta",
 )
-_CONTEXT = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "seq_length", "max_target_positions", "n_ctx", "max_seq_length", "context_length", "model_max_length")
-_PARTS = ("text_config", "vision_config", "audio_config", "encoder", "decoder", "llm_config", "language_config", "vision_tower", "thinker_config", "talker_config", "speech_config", "text_encoder", "generator", "question_encoder", "backbone_config", "perceiver_config", "qformer_config", "model_cfg", "preprocess_cfg")
+_CONTEXT = (
+    "max_position_embeddings",
+    "n_positions",
+    "max_seq_len",
+    "max_sequence_length",
+    "seq_length",
+    "max_target_positions",
+    "n_ctx",
+    "max_seq_length",
+    "context_length",
+    "model_max_length",
+)
+_PARTS = (
+    "text_config",
+    "vision_config",
+    "audio_config",
+    "encoder",
+    "decoder",
+    "llm_config",
+    "language_config",
+    "vision_tower",
+    "thinker_config",
+    "talker_config",
+    "speech_config",
+    "text_encoder",
+    "generator",
+    "question_encoder",
+    "backbone_config",
+    "perceiver_config",
+    "qformer_config",
+    "model_cfg",
+    "preprocess_cfg",
+)
 _NAMES = ("_name_or_path", "name_or_path", "model_name_or_path", "_diffusers_name_or_path")
-_NAMED_PARTS = ("mm_vision_tower", "vision_tower", "mm_audio_tower", "speech_encoder", "text_encoder_name", "vision_model_name_or_path", "language_model_name_or_path", "backbone", "hf_model_name", "hf_tokenizer_name",
-                "text_tokenizer_name", "speculator", "draft_model", "tokenizer_name", "vision_backbone_id", "llm_backbone_id", "pretrained_backbone", "speaker_encoder")
+_NAMED_PARTS = (
+    "mm_vision_tower",
+    "vision_tower",
+    "mm_audio_tower",
+    "speech_encoder",
+    "text_encoder_name",
+    "vision_model_name_or_path",
+    "language_model_name_or_path",
+    "backbone",
+    "hf_model_name",
+    "hf_tokenizer_name",
+    "text_tokenizer_name",
+    "speculator",
+    "draft_model",
+    "tokenizer_name",
+    "vision_backbone_id",
+    "llm_backbone_id",
+    "pretrained_backbone",
+    "speaker_encoder",
+)
 _SKIP_HUB = frozenset({"", "none", "null"})
 
 
@@ -47,8 +137,32 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
 
 def _is_config(root: Located) -> bool:
     """Whether a mapping is a model's configuration at all: many programs have a `config.json`."""
-    known = {"architectures", "model_type", "_class_name", "auto_map", "_name_or_path", "model_cfg", "torch_dtype", "dtype", "transformers_version", "_diffusers_version", "quantization_config", "feature_extractor_type",
-             "image_processor_type", "processor_class", "architecture", "num_classes", "pretrained_cfg", "n_layers", "hidden_size", "vocab_size", "do_resize", "do_normalize", "sampling_rate", "max_position_embeddings"}
+    known = {
+        "architectures",
+        "model_type",
+        "_class_name",
+        "auto_map",
+        "_name_or_path",
+        "model_cfg",
+        "torch_dtype",
+        "dtype",
+        "transformers_version",
+        "_diffusers_version",
+        "quantization_config",
+        "feature_extractor_type",
+        "image_processor_type",
+        "processor_class",
+        "architecture",
+        "num_classes",
+        "pretrained_cfg",
+        "n_layers",
+        "hidden_size",
+        "vocab_size",
+        "do_resize",
+        "do_normalize",
+        "sampling_rate",
+        "max_position_embeddings",
+    }
     return any(k in known or k in DIMENSIONS for k, _ in root.items())
 
 
@@ -63,7 +177,9 @@ def facts(root: Located, prefix: str = "") -> Iterator[Statement | Reference]:
             if value is not None and value.text and key in ("_class_name", "architecture"):
                 yield from state("architecture", value)
         yield from state("architecture_family", _text(root, "model_type"))
-        yield from state("library_version", _text(root, "transformers_version"), plain=_joined("transformers", root, "transformers_version"))
+        yield from state(
+            "library_version", _text(root, "transformers_version"), plain=_joined("transformers", root, "transformers_version")
+        )
         yield from state("library_version", _text(root, "_diffusers_version"), plain=_joined("diffusers", root, "_diffusers_version"))
         yield from _remote_code(root)
         for key in _NAMES:
@@ -107,7 +223,12 @@ def _sizes(root: Located, prefix: str) -> Iterator[Statement]:
     for key in DIMENSIONS:
         value = root.get(key)
         plain = value.value if value is not None else None
-        if isinstance(plain, bool) or not isinstance(plain, (int, float, list)) or (isinstance(plain, float) and plain != plain) or plain in (float("inf"), float("-inf")):
+        if (
+            isinstance(plain, bool)
+            or not isinstance(plain, (int, float, list))
+            or (isinstance(plain, float) and plain != plain)
+            or plain in (float("inf"), float("-inf"))
+        ):
             continue
         if isinstance(plain, list) and not (len(plain) <= 16 and all(isinstance(x, int) and not isinstance(x, bool) for x in plain)):
             continue
@@ -122,10 +243,18 @@ def _sizes(root: Located, prefix: str) -> Iterator[Statement]:
 def _quantization(value: Located | None) -> Iterator[Statement]:
     if value is None or value.kind != "mapping":
         return
-    method = next((v.text for k in ("quant_method", "quantization_method", "quant_type", "format") if (v := value.get(k)) is not None and v.text), "")
+    method = next(
+        (v.text for k in ("quant_method", "quantization_method", "quant_type", "format") if (v := value.get(k)) is not None and v.text), ""
+    )
     bits = next((v.text for k in ("bits", "w_bit", "nbits", "weight_bits") if (v := value.get(k)) is not None and v.text), "")
     if not bits:
-        bits = "4" if (f := value.get("load_in_4bit")) is not None and f.value is True else "8" if (e := value.get("load_in_8bit")) is not None and e.value is True else ""
+        bits = (
+            "4"
+            if (f := value.get("load_in_4bit")) is not None and f.value is True
+            else "8"
+            if (e := value.get("load_in_8bit")) is not None and e.value is True
+            else ""
+        )
     words = " ".join(filter(None, (method, f"{bits} bit" if bits else "")))
     at_ = value.get("quant_method") or value
     yield from state("quantization", at_, plain=words or "quantised")
@@ -154,19 +283,42 @@ def _auto_class(name: str, value: Located, seen: set[str]) -> Iterator[Statement
         fact["repository"] = found.repository
         if found.repository not in seen:
             seen.add(found.repository)
-            yield Reference(kind=Kind.CODE, name=found.repository, role=Role.REMOTE_CODE, version=found.revision, hub="huggingface", attrs=(("class", path), ("loader", name)), evidence=at(value))
+            yield Reference(
+                kind=Kind.CODE,
+                name=found.repository,
+                role=Role.REMOTE_CODE,
+                version=found.revision,
+                hub="huggingface",
+                attrs=(("class", path), ("loader", name)),
+                evidence=at(value),
+            )
     yield from state("remote_code", value, plain=fact)
 
 
 def _tower(root: Located) -> Iterator[Reference]:
     """Models that a configuration names as its parts: a vision tower, a text encoder, a tokenizer of another repository."""
-    holders = [root, *(inner for part in ("model_cfg", "text_cfg", "vision_cfg") if (inner := root.get(part) or root.get("model_cfg", part)) is not None)]
+    holders = [
+        root,
+        *(
+            inner
+            for part in ("model_cfg", "text_cfg", "vision_cfg")
+            if (inner := root.get(part) or root.get("model_cfg", part)) is not None
+        ),
+    ]
     for holder in holders:
         for key in _NAMED_PARTS:
             value = holder.get(key)
             for one in value.each() if value is not None else ():
                 if one.text and (found := hubnames.hub_name(one.text)):
-                    yield Reference(kind=Kind.MODEL, name=found.repository, role=Role.USED, version=found.revision, hub="huggingface", attrs=(("part", key),), evidence=at(one))
+                    yield Reference(
+                        kind=Kind.MODEL,
+                        name=found.repository,
+                        role=Role.USED,
+                        version=found.revision,
+                        hub="huggingface",
+                        attrs=(("part", key),),
+                        evidence=at(one),
+                    )
     for key in ("base_model_name_or_path", "base_model"):
         value = root.get(key)
         if value is not None:

@@ -10,12 +10,39 @@ from mlsbom.inspectors.documents.common import dataset, state
 from mlsbom.inspectors.documents.model_card import gated, languages, licenses, tag_links, tags
 from mlsbom.model import LicenseClaim, Reference, Role, Statement
 
-KEYS: Final = frozenset({"dataset_info", "size_categories", "task_categories", "task_ids", "source_datasets", "pretty_name", "annotations_creators", "language_creators", "multilinguality", "language_bcp47",
-                         "paperswithcode_id", "train-eval-index", "viewer", "dataset_name"})
+KEYS: Final = frozenset(
+    {
+        "dataset_info",
+        "size_categories",
+        "task_categories",
+        "task_ids",
+        "source_datasets",
+        "pretty_name",
+        "annotations_creators",
+        "language_creators",
+        "multilinguality",
+        "language_bcp47",
+        "paperswithcode_id",
+        "train-eval-index",
+        "viewer",
+        "dataset_name",
+    }
+)
 """Keys that only a card of a data set has."""
 
-_SIMPLE: Final = (("size_categories", "size_category"), ("task_categories", "task_category"), ("task_ids", "task_category"), ("annotations_creators", "annotations"), ("version", "version"),
-                  ("author", "author"), ("authors", "author"), ("release_date", "released"), ("description", "description"), ("creator", "supplier"), ("organization", "supplier"))
+_SIMPLE: Final = (
+    ("size_categories", "size_category"),
+    ("task_categories", "task_category"),
+    ("task_ids", "task_category"),
+    ("annotations_creators", "annotations"),
+    ("version", "version"),
+    ("author", "author"),
+    ("authors", "author"),
+    ("release_date", "released"),
+    ("description", "description"),
+    ("creator", "supplier"),
+    ("organization", "supplier"),
+)
 
 
 def facts(front: Located) -> Iterator[Statement | Reference | LicenseClaim]:
@@ -69,7 +96,9 @@ def _info(info: Located) -> Iterator[Statement]:
     for feature in list(features.each())[:500] if features is not None else ():
         name, kind = feature.get("name"), feature.get("dtype")
         if name is not None and name.text:
-            yield from state("feature", name, "dataset", plain={"name": name.text, **({"type": kind.text} if kind is not None and kind.text else {})})
+            yield from state(
+                "feature", name, "dataset", plain={"name": name.text, **({"type": kind.text} if kind is not None and kind.text else {})}
+            )
     rows = 0
     splits = info.get("splits")
     for split in splits.each() if splits is not None else ():

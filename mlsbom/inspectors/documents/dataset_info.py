@@ -8,9 +8,9 @@ from mlsbom.blob import Blob
 from mlsbom.formats import located
 from mlsbom.formats.located import Located
 from mlsbom.inspectors import Context, Yield
+from mlsbom.inspectors.documents.common import at as evidence_at
 from mlsbom.inspectors.documents.common import doubled, state
 from mlsbom.model import LicenseClaim, Rule, Statement
-from mlsbom.inspectors.documents.common import at as evidence_at
 
 RULES: tuple[Rule, ...] = ()
 
@@ -50,11 +50,19 @@ def _info(root: Located) -> Iterator[Statement | LicenseClaim]:
     features = root.get("features")
     for name, kind in list(features.items())[:500] if features is not None else ():
         dtype = kind.get("dtype") or kind.get("_type")
-        yield from state("feature", dtype or kind, "dataset", plain={"name": name, **({"type": dtype.text} if dtype is not None and dtype.text else {})})
+        yield from state(
+            "feature", dtype or kind, "dataset", plain={"name": name, **({"type": dtype.text} if dtype is not None and dtype.text else {})}
+        )
 
 
 def _croissant(root: Located) -> Iterator[Statement | LicenseClaim]:
-    for key, field in (("name", "name"), ("description", "description"), ("version", "version"), ("datePublished", "released"), ("citeAs", "citation")):
+    for key, field in (
+        ("name", "name"),
+        ("description", "description"),
+        ("version", "version"),
+        ("datePublished", "released"),
+        ("citeAs", "citation"),
+    ):
         yield from state(field, _text(root, key), "dataset")
     license_ = _text(root, "license")
     if license_ is not None:

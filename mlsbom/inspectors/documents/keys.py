@@ -15,20 +15,106 @@ _MODEL = re.compile(
     r"(?:\w+_)?(?:model|llm|encoder|tokenizer|checkpoint|embedder|embeddings?|reranker|teacher|student|vae|unet|controlnet|lora|pretrained|base_model|judge)(?:_(?:name_or_path|name|id|path|repo|repo_id|hf_id|uri|config|checkpoint|name_or_id|dir|link))*"
     r"|pretrained(?:_model(?:_name)?(?:_or_path)?|_checkpoint|_weights|_name)?|hf_(?:model|repo|hub)(?:_id|_name|_repo)?|repo_id|model_?id|init_from|init_checkpoint|load_checkpoint|draft_model|model_args|default_model|autocomplete_model|storage_uri|model_uri|from_pretrained"
 )
-_NOT_MODEL = re.compile(r".*(?:type|class|arch|dir|hub_model_id|output|save|export|log|cache|deployment_model|family|format|dim|size|length|max|num|dtype|parallel|registry)(?:_\w+)?|hub_model_id|push_to_hub_model_id|model_dir|checkpoint_dir|model_file|encoder_layers|run_name|model_max_length|served_model_name")
-_DATASET = re.compile(r"(?:\w+_)?(?:data_?sets?)(?:_(?:name|path|id|repo|repo_id|name_or_path|mixer|list|names|paths|hf|uri))*|(?:train|training|eval|evaluation|test|val|valid|validation|calibration|calib|instruct|pretrain|sft|dpo)_(?:data|set|ds|path|file|files|corpus)|hf_dataset|data_path|data_files|data_name|data_id|benchmarks?|eval_tasks")
-_NOT_DATASET = re.compile(r".*(?:_dir|_cache|_prepared_path|_type|_num_proc|_workers|_size|_split|_format|_kwargs|_config_name|_text_field|_seed|_columns?|_info|output\w*)")
-_ENDPOINT = re.compile(r"(?:\w+_)?(?:api_base|base_url|api_url|endpoint|endpoints|endpoint_url|server_url|service_url|inference_url|webhook_url|webhook|tracking_uri|api_endpoint|gateway_url|dsn|llm_url|model_url|embedding_url|api_host|backend_url|proxy_url|collector_url)|api_base_url|openai_proxy")
+_NOT_MODEL = re.compile(
+    r".*(?:type|class|arch|dir|hub_model_id|output|save|export|log|cache|deployment_model|family|format|dim|size|length|max|num|dtype|parallel|registry)(?:_\w+)?|hub_model_id|push_to_hub_model_id|model_dir|checkpoint_dir|model_file|encoder_layers|run_name|model_max_length|served_model_name"
+)
+_DATASET = re.compile(
+    r"(?:\w+_)?(?:data_?sets?)(?:_(?:name|path|id|repo|repo_id|name_or_path|mixer|list|names|paths|hf|uri))*|(?:train|training|eval|evaluation|test|val|valid|validation|calibration|calib|instruct|pretrain|sft|dpo)_(?:data|set|ds|path|file|files|corpus)|hf_dataset|data_path|data_files|data_name|data_id|benchmarks?|eval_tasks"
+)
+_NOT_DATASET = re.compile(
+    r".*(?:_dir|_cache|_prepared_path|_type|_num_proc|_workers|_size|_split|_format|_kwargs|_config_name|_text_field|_seed|_columns?|_info|output\w*)"
+)
+_ENDPOINT = re.compile(
+    r"(?:\w+_)?(?:api_base|base_url|api_url|endpoint|endpoints|endpoint_url|server_url|service_url|inference_url|webhook_url|webhook|tracking_uri|api_endpoint|gateway_url|dsn|llm_url|model_url|embedding_url|api_host|backend_url|proxy_url|collector_url)|api_base_url|openai_proxy"
+)
+_SERVING = re.compile(
+    r"(?:(?:openai|azure|azure_openai|llm|model|inference|anthropic|ollama|vllm|chat|completion)_)?(?:api_base|base_url|api_url|endpoint|endpoint_url|server_url|inference_url|api_base_url|api_endpoint|api_host)|llm_url|model_url|inference_url|azure_endpoint"
+)
 _ENVIRONMENT = re.compile(r"(?:\w+_)?(?:url|uri|endpoint|base|host|dsn|server|webhook)")
-_PROVIDER = ("provider", "llm_provider", "model_provider", "api_type", "vendor", "api_provider", "service", "backend", "custom_llm_provider", "type", "class", "engine_type")
-_ACCESS = frozenset({"api_base", "base_url", "api_key", "api_key_env", "api_key_name", "api_base_url", "api_version", "endpoint", "api_url", "api_key_env_var", "azure_endpoint", "apikey", "openai_api_key", "api_token"})
-_INNER = frozenset({"name", "path", "id", "repo", "repo_id", "hf_id", "model", "hf_path", "hub_id", "name_or_path", "uri", "source", "model_id", "model_name", "pretrained_model_name_or_path", "dataset", "dataset_name", "hf_name", "pretrained", "hf_hub_url", "hub"})
-_MODEL_HOLDER = re.compile(r"(?:\w+_)?(?:models?|llms?|encoders?|tokenizer|teacher|student|embeddings?|embedder|reranker|generator|backbone|vae|unet|controlnets?|loras?|draft|judge|base_model|language_model|vision_tower|speculative(?:_config)?)")
-_DATA_HOLDER = re.compile(r"(?:\w+_)?(?:data_?sets?|data|corpora|corpus|benchmarks?|train_ds|validation_ds|test_ds)|train|eval|test|validation|dataset_mixer")
+_PROVIDER = (
+    "provider",
+    "llm_provider",
+    "model_provider",
+    "api_type",
+    "vendor",
+    "api_provider",
+    "service",
+    "backend",
+    "custom_llm_provider",
+    "type",
+    "class",
+    "engine_type",
+)
+_ACCESS = frozenset(
+    {
+        "api_base",
+        "base_url",
+        "api_key",
+        "api_key_env",
+        "api_key_name",
+        "api_base_url",
+        "api_version",
+        "endpoint",
+        "api_url",
+        "api_key_env_var",
+        "azure_endpoint",
+        "apikey",
+        "openai_api_key",
+        "api_token",
+    }
+)
+_INNER = frozenset(
+    {
+        "name",
+        "path",
+        "id",
+        "repo",
+        "repo_id",
+        "hf_id",
+        "model",
+        "hf_path",
+        "hub_id",
+        "name_or_path",
+        "uri",
+        "source",
+        "model_id",
+        "model_name",
+        "pretrained_model_name_or_path",
+        "dataset",
+        "dataset_name",
+        "hf_name",
+        "pretrained",
+        "hf_hub_url",
+        "hub",
+    }
+)
+_MODEL_HOLDER = re.compile(
+    r"(?:\w+_)?(?:models?|llms?|encoders?|tokenizer|teacher|student|embeddings?|embedder|reranker|generator|backbone|vae|unet|controlnets?|loras?|draft|judge|base_model|language_model|vision_tower|speculative(?:_config)?)"
+)
+_DATA_HOLDER = re.compile(
+    r"(?:\w+_)?(?:data_?sets?|data|corpora|corpus|benchmarks?|train_ds|validation_ds|test_ds)|train|eval|test|validation|dataset_mixer"
+)
 _TEST = re.compile(r"(?:^|[._\[])(?:test|eval|evaluation|val|valid|validation|benchmark)", re.I)
 _TELEMETRY = re.compile(r"otlp|sentry|telemetry|tracking|dsn\Z|analytics|wandb|metrics_url|collector", re.I)
-_BUILDERS = frozenset("json csv parquet text arrow pandas imagefolder audiofolder webdataset xml sql local custom hf huggingface file files default auto s3 gcs jsonl alpaca sharegpt chat_template completion".split())
-_HUB_ORGS = frozenset({"openai", "google", "mistralai", "nvidia", "databricks", "huggingface", "ai21labs", "deepseek", "cohere", "perplexity", "xai", "upstage"})
+_BUILDERS = frozenset(
+    ["json", "csv", "parquet", "text", "arrow", "pandas", "imagefolder", "audiofolder", "webdataset", "xml", "sql", "local", "custom", "hf", "huggingface", "file", "files", "default", "auto", "s3", "gcs", "jsonl", "alpaca", "sharegpt", "chat_template", "completion"]
+)
+_HUB_ORGS = frozenset(
+    {
+        "openai",
+        "google",
+        "mistralai",
+        "nvidia",
+        "databricks",
+        "huggingface",
+        "ai21labs",
+        "deepseek",
+        "cohere",
+        "perplexity",
+        "xai",
+        "upstage",
+    }
+)
 _DATA_FILE = re.compile(r"\.(?:csv|tsv|json|jsonl|parquet|arrow|ndjson|txt|tar|zip|tar\.gz|zst)\Z", re.I)
 
 
@@ -76,7 +162,13 @@ class Reading:
                     if mark not in seen:
                         seen.add(mark)
                         yield reference
-                child = _Where(holder=snake(key), path=value.path, provider=where.provider, url=where.url, access=where.access and value.kind == "mapping")
+                child = _Where(
+                    holder=snake(key),
+                    path=value.path,
+                    provider=where.provider,
+                    url=where.url,
+                    access=where.access and value.kind == "mapping",
+                )
                 for one in value.each() if value.kind == "sequence" else (value,):
                     if one.kind == "mapping":
                         inner.append((one, child))
@@ -89,11 +181,13 @@ class Reading:
         provider, url = above.provider, above.url
         names = {snake(k): v for k, v in mapping.items()}
         for key in _PROVIDER:
-            if key in names and (who := providers.PREFIXES.get(names[key].text.lower().replace("-", "_")) or providers.PREFIXES.get(names[key].text.lower())):
+            if key in names and (
+                who := providers.PREFIXES.get(names[key].text.lower().replace("-", "_")) or providers.PREFIXES.get(names[key].text.lower())
+            ):
                 provider = who
                 break
         for key, value in names.items():
-            if _ENDPOINT.fullmatch(key) and value.kind == "scalar" and providers.URL.match(value.text) and providers.host_of(value.text):
+            if _SERVING.fullmatch(key) and value.kind == "scalar" and providers.URL.match(value.text) and providers.host_of(value.text):
                 url = providers.safe_url(value.text)
                 break
         return _Where(holder=above.holder, path=above.path, provider=provider, url=url, access=above.access or bool(_ACCESS & set(names)))
@@ -114,7 +208,11 @@ class Reading:
         if _DATASET.fullmatch(key) and not _NOT_DATASET.fullmatch(key):
             for one in scalars:
                 yield from self._dataset(one, key, where)
-        elif (_MODEL.fullmatch(key) and not _NOT_MODEL.fullmatch(key)) or (inner and _MODEL_HOLDER.fullmatch(where.holder)) or (key == "engine" and (where.access or where.provider)):
+        elif (
+            (_MODEL.fullmatch(key) and not _NOT_MODEL.fullmatch(key))
+            or (inner and _MODEL_HOLDER.fullmatch(where.holder))
+            or (key == "engine" and (where.access or where.provider))
+        ):
             if not ("litellm_params" in siblings and key == "model_name"):
                 for one in scalars:
                     yield from self._model(one, key, where, siblings)
@@ -125,7 +223,15 @@ class Reading:
         """`dataset_mixer: {org/name: 1.0}`: the keys are the names."""
         for key, weight in value.items():
             if found := hubnames.hub_name(key):
-                yield Reference(kind=Kind.DATASET, name=found.repository, role=Role.TRAIN, version=found.revision, hub="huggingface", attrs=(("weight", weight.text),) if weight.text else (), evidence=at(weight))
+                yield Reference(
+                    kind=Kind.DATASET,
+                    name=found.repository,
+                    role=Role.TRAIN,
+                    version=found.revision,
+                    hub="huggingface",
+                    attrs=(("weight", weight.text),) if weight.text else (),
+                    evidence=at(weight),
+                )
 
     def _model(self, value: Located, key: str, where: _Where, siblings: set[str]) -> Iterator[Reference]:
         text = value.text.strip()
@@ -135,7 +241,16 @@ class Reading:
         if hosted is not None:
             provider, name = hosted
             attrs = (("written", text),) if name != text else ()
-            yield Reference(kind=Kind.MODEL, name=name, role=Role.HOSTED, provider=provider or None, url=where.url, hub="hosted", attrs=attrs, evidence=at(value))
+            yield Reference(
+                kind=Kind.MODEL,
+                name=name,
+                role=Role.HOSTED,
+                provider=provider or None,
+                url=where.url,
+                hub="hosted",
+                attrs=attrs,
+                evidence=at(value),
+            )
             return
         if (uri := re.match(r"models:/+([^/@]+)(?:[/@]([\w.-]+))?\Z", text)) is not None:
             yield Reference(kind=Kind.MODEL, name=uri[1], role=Role.USED, version=uri[2], hub="mlflow", evidence=at(value))
@@ -148,9 +263,20 @@ class Reading:
         if found.revision:
             attrs = (*attrs, ("revision", found.revision))
         if self.merge and kind == Kind.MODEL:
-            yield Reference(kind=kind, name=found.repository, role=Role.BASE, relation="merge", version=found.revision, hub="huggingface", attrs=attrs, evidence=at(value))
+            yield Reference(
+                kind=kind,
+                name=found.repository,
+                role=Role.BASE,
+                relation="merge",
+                version=found.revision,
+                hub="huggingface",
+                attrs=attrs,
+                evidence=at(value),
+            )
         else:
-            yield Reference(kind=kind, name=found.repository, role=Role.USED, version=found.revision, hub="huggingface", attrs=attrs, evidence=at(value))
+            yield Reference(
+                kind=kind, name=found.repository, role=Role.USED, version=found.revision, hub="huggingface", attrs=attrs, evidence=at(value)
+            )
 
     @staticmethod
     def _hosted(text: str, where: _Where) -> tuple[str, str] | None:
@@ -158,7 +284,12 @@ class Reading:
         who, bare = providers.routed(text)
         served = providers.provider_of_host(providers.host_of(where.url)) if where.url else ""
         prefix = re.split(r"[/:]", text, maxsplit=1)[0].lower()
-        if who and (prefix not in _HUB_ORGS or providers.provider_of_model(bare)) and "://" not in text and not text.startswith("huggingface/"):
+        if (
+            who
+            and (prefix not in _HUB_ORGS or providers.provider_of_model(bare) or where.holder == "litellm_params")
+            and "://" not in text
+            and not text.startswith("huggingface/")
+        ):
             return served or who, bare
         if named := providers.provider_of_model(text):
             return served or where.provider or named, text
@@ -166,7 +297,12 @@ class Reading:
             return None
         if where.provider and where.provider not in ("huggingface", "vllm"):
             return served or where.provider, text
-        if where.url and where.access and (providers.is_inference(where.url) or not hubnames.hub_name(text) or not providers.is_loopback(where.url)) and re.search(r"\d|-", text):
+        if (
+            where.url
+            and where.access
+            and (providers.is_inference(where.url) or not hubnames.hub_name(text) or not providers.is_loopback(where.url))
+            and re.search(r"\d|-", text)
+        ):
             return served, text
         return None
 
@@ -199,15 +335,35 @@ class Reading:
         if not host or not re.fullmatch(r"[\w.:-]+", host) or providers.is_loopback(url):
             return
         meant = bool(_ENDPOINT.fullmatch(key)) or (self.environment and bool(_ENVIRONMENT.fullmatch(key))) or providers.is_inference(url)
-        near = key in ("url", "uri", "host", "address") and bool(siblings & {"model", "provider", "api_key", "apikey", "headers", "method", "token", "timeout", "auth"} or
-                                                                 re.fullmatch(r"(?:\w+_)?(?:api|services?|servers?|llm|endpoints?|backend|client|remote|vector_?(?:db|store)|qdrant|milvus|weaviate|elasticsearch|inference|triton|gateway)", where.holder))
+        near = key in ("url", "uri", "host", "address") and bool(
+            siblings & {"model", "provider", "api_key", "apikey", "headers", "method", "token", "timeout", "auth"}
+            or re.fullmatch(
+                r"(?:\w+_)?(?:api|services?|servers?|llm|endpoints?|backend|client|remote|vector_?(?:db|store)|qdrant|milvus|weaviate|elasticsearch|inference|triton|gateway)",
+                where.holder,
+            )
+        )
         if meant or near:
             yield _service(value, url, telemetry=bool(_TELEMETRY.search(key)) or providers.is_telemetry(url))
             if (model := providers.hosted_in(url)) is not None:
-                yield Reference(kind=Kind.MODEL, name=model, role=Role.HOSTED, provider=providers.provider_of_host(host) or None, url=url, hub="hosted", evidence=at(value))
+                yield Reference(
+                    kind=Kind.MODEL,
+                    name=model,
+                    role=Role.HOSTED,
+                    provider=providers.provider_of_host(host) or None,
+                    url=url,
+                    hub="hosted",
+                    evidence=at(value),
+                )
 
 
 def _service(value: Located, url: str, *, telemetry: bool) -> Reference:
     host = providers.host_of(url)
-    return Reference(kind=Kind.SERVICE, name=host, role=Role.TELEMETRY if telemetry else Role.CALLS, url=url, provider=providers.provider_of_host(host) or None,
-                     attrs=(("flow", "outbound" if telemetry else "bi-directional"),), evidence=at(value))
+    return Reference(
+        kind=Kind.SERVICE,
+        name=host,
+        role=Role.TELEMETRY if telemetry else Role.CALLS,
+        url=url,
+        provider=providers.provider_of_host(host) or None,
+        attrs=(("flow", "outbound" if telemetry else "bi-directional"),),
+        evidence=at(value),
+    )

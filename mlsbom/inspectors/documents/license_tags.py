@@ -26,4 +26,8 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
         value = m[1].decode()
         if value not in seen:
             seen.add(value)
-            yield Mark(kind="license", text=value, evidence=Evidence(line=head.count(b"\n", 0, m.start()) + 1, technique=Technique.SOURCE, confidence=0.8))
+            yield Mark(
+                kind="license",
+                text=value,
+                evidence=Evidence(line=head.count(b"\n", 0, m.start()) + 1, technique=Technique.SOURCE, confidence=0.8),
+            )

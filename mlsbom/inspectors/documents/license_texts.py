@@ -52,7 +52,11 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     text = prepare(data)
     kind = kind_of(base)
     if isinstance(text, Gap):
-        yield UNREADABLE.finding(f"{base} holds no licence text: {text.reason}", evidence=Evidence(technique=Technique.BINARY, confidence=1.0), data=(("reason", text.reason),))
+        yield UNREADABLE.finding(
+            f"{base} holds no licence text: {text.reason}",
+            evidence=Evidence(technique=Technique.BINARY, confidence=1.0),
+            data=(("reason", text.reason),),
+        )
         return
     digest = hashlib.sha256(data).hexdigest()
     yield Text(kind=kind, sha256=digest, content="\n".join(text.raw))
@@ -60,7 +64,20 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
         return
     found = identify_text(text, context.packs)
     if found.expression is None:
-        yield UNREADABLE.finding(f"{base} holds no licence text: {found.why}", evidence=Evidence(technique=Technique.BINARY, confidence=0.9), data=(("reason", found.why),))
+        yield UNREADABLE.finding(
+            f"{base} holds no licence text: {found.why}",
+            evidence=Evidence(technique=Technique.BINARY, confidence=0.9),
+            data=(("reason", found.why),),
+        )
         return
-    yield LicenseClaim(value=found.expression, role="observed", part=part_of(base), origin="file", name=found.title[:200] or None if found.expression.startswith("LicenseRef-") else None, text_sha256=digest,
-                       evidence=Evidence(line=1, technique=Technique.BINARY, confidence=max((f.score for f in found.licenses), default=0.0), note=found.why[:400] or None))
+    yield LicenseClaim(
+        value=found.expression,
+        role="observed",
+        part=part_of(base),
+        origin="file",
+        name=found.title[:200] or None if found.expression.startswith("LicenseRef-") else None,
+        text_sha256=digest,
+        evidence=Evidence(
+            line=1, technique=Technique.BINARY, confidence=max((f.score for f in found.licenses), default=0.0), note=found.why[:400] or None
+        ),
+    )

@@ -11,16 +11,64 @@ from typing import Final
 
 from mlsbom.formats.located import Located
 from mlsbom.inspectors import hubnames
-from mlsbom.inspectors.documents.common import base_model, clipped, dataset, state
 from mlsbom.inspectors.documents.common import at as evidence_at
+from mlsbom.inspectors.documents.common import base_model, clipped, dataset, state
 from mlsbom.model import LicenseClaim, Reference, Role, Statement
 
-_SIMPLE: Final = (("pipeline_tag", "task"), ("library_name", "library"), ("new_version", "superseded_by"), ("version", "version"), ("model_version", "version"),
-                  ("release_date", "released"), ("model_creator", "supplier"), ("author", "author"), ("authors", "author"), ("quantized_by", "author"),
-                  ("model_type", "architecture_family"), ("prompt_template", "usage"), ("developed_by", "supplier"), ("organization", "supplier"), ("thumbnail", ""))
+_SIMPLE: Final = (
+    ("pipeline_tag", "task"),
+    ("library_name", "library"),
+    ("new_version", "superseded_by"),
+    ("version", "version"),
+    ("model_version", "version"),
+    ("release_date", "released"),
+    ("model_creator", "supplier"),
+    ("author", "author"),
+    ("authors", "author"),
+    ("quantized_by", "author"),
+    ("model_type", "architecture_family"),
+    ("prompt_template", "usage"),
+    ("developed_by", "supplier"),
+    ("organization", "supplier"),
+    ("thumbnail", ""),
+)
 RELATIONS: Final = frozenset({"finetune", "adapter", "merge", "quantized"})
-_QUANTIZED = frozenset({"gguf", "gptq", "awq", "exl2", "exl3", "bitsandbytes", "quantized", "4-bit", "8-bit", "int8", "int4", "fp8", "hqq", "aqlm", "mlx-4bit", "imatrix"})
-_FINETUNED = frozenset({"generated_from_trainer", "finetune", "finetuned", "fine-tuned", "fine-tune", "sft", "dpo", "trl", "unsloth", "axolotl", "llama-factory", "text-generation-finetune"})
+_QUANTIZED = frozenset(
+    {
+        "gguf",
+        "gptq",
+        "awq",
+        "exl2",
+        "exl3",
+        "bitsandbytes",
+        "quantized",
+        "4-bit",
+        "8-bit",
+        "int8",
+        "int4",
+        "fp8",
+        "hqq",
+        "aqlm",
+        "mlx-4bit",
+        "imatrix",
+    }
+)
+_FINETUNED = frozenset(
+    {
+        "generated_from_trainer",
+        "finetune",
+        "finetuned",
+        "fine-tuned",
+        "fine-tune",
+        "sft",
+        "dpo",
+        "trl",
+        "unsloth",
+        "axolotl",
+        "llama-factory",
+        "text-generation-finetune",
+    }
+)
 _POUND = re.compile(r"(?P<n>\d[\d,.]*)\s*(?P<unit>kg|g|t|tons?|tonnes?)?", re.I)
 
 
@@ -43,7 +91,11 @@ def facts(front: Located) -> Iterator[Statement | Reference | LicenseClaim]:
         yield from state("name", title, plain=title.text.rsplit("/", 1)[-1])
     for name in ("model-index", "model_index"):
         index = front.get(name)
-        first = next(iter(index.each()), None).get("name") if index is not None and index.kind == "sequence" and next(iter(index.each()), None) else None  # type: ignore[union-attr]
+        first = (
+            next(iter(index.each()), None).get("name")
+            if index is not None and index.kind == "sequence" and next(iter(index.each()), None)
+            else None
+        )  # type: ignore[union-attr]
         if first is not None and first.text:
             yield from state("name", first, confidence=0.7)
 
@@ -58,8 +110,15 @@ def licenses(front: Located, part: str, about: str = "owner") -> Iterator[Licens
         claims = [name if name is not None else link]  # type: ignore[list-item]
     for claim in claims:
         if claim.text:
-            yield LicenseClaim(value=claim.text[:300], name=name.text[:300] or None if name else None, url=link.text[:1000] or None if link else None, part=part, origin="card",
-                               about=about, evidence=evidence_at(claim))
+            yield LicenseClaim(
+                value=claim.text[:300],
+                name=name.text[:300] or None if name else None,
+                url=link.text[:1000] or None if link else None,
+                part=part,
+                origin="card",
+                about=about,
+                evidence=evidence_at(claim),
+            )
 
 
 def languages(front: Located, about: str = "owner") -> Iterator[Statement]:
@@ -127,7 +186,13 @@ def relation_of(front: Located, bases: int) -> str:
         return "merge"
     if bases > 1:
         return "unknown"
-    if (library is not None and library.text.lower() in ("peft", "adapter-transformers")) or words & {"lora", "adapter", "peft", "qlora", "dora"}:
+    if (library is not None and library.text.lower() in ("peft", "adapter-transformers")) or words & {
+        "lora",
+        "adapter",
+        "peft",
+        "qlora",
+        "dora",
+    }:
         return "adapter"
     if front.get("quantized_by") is not None or words & _QUANTIZED:
         return "quantized"
@@ -147,7 +212,13 @@ def _bases(front: Located) -> Iterator[Reference]:
 
 
 def _datasets(front: Located) -> Iterator[Reference]:
-    for key, role in (("datasets", Role.TRAIN), ("dataset", Role.TRAIN), ("train_datasets", Role.TRAIN), ("eval_datasets", Role.TEST), ("test_datasets", Role.TEST)):
+    for key, role in (
+        ("datasets", Role.TRAIN),
+        ("dataset", Role.TRAIN),
+        ("train_datasets", Role.TRAIN),
+        ("eval_datasets", Role.TEST),
+        ("test_datasets", Role.TEST),
+    ):
         value = front.get(key)
         for one in value.each() if value is not None else ():
             inner = next((v for k, v in one.items() if k in ("name", "id", "path", "type")), None) if one.kind == "mapping" else one
@@ -186,7 +257,12 @@ def _result(result: Located) -> Iterator[Statement | Reference]:
         type_ = metric.get("type") or metric.get("name")
         if value is None or type_ is None or value.kind != "scalar" or not value.text:
             continue
-        fact = {"type": type_.text, "value": value.value, "dataset": label.text if label is not None and label.text else shown, "name": (metric.get("name") or type_).text}
+        fact = {
+            "type": type_.text,
+            "value": value.value,
+            "dataset": label.text if label is not None and label.text else shown,
+            "name": (metric.get("name") or type_).text,
+        }
         config = metric.get("config") or (data.get("split") if data is not None else None)
         if config is not None and config.text:
             fact["slice"] = config.text
@@ -209,7 +285,9 @@ def _emissions(front: Located) -> Iterator[Statement]:
             return
     yield from state("hardware", value.get("hardware_used") if value.kind == "mapping" else None)
     if value.kind == "mapping":
-        words = "; ".join(f"{k}: {v.text}" for k, v in value.items() if k in ("source", "training_type", "geographical_location") and v.text)
+        words = "; ".join(
+            f"{k}: {v.text}" for k, v in value.items() if k in ("source", "training_type", "geographical_location") and v.text
+        )
         yield from state("environment", value, plain=words or None) if words else ()
 
 

@@ -14,7 +14,21 @@ from mlsbom.inspectors.documents.config import _remote_code
 from mlsbom.model import Rule, Statement
 
 RULES: tuple[Rule, ...] = ()
-_DECODING: Final = ("do_sample", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_new_tokens", "max_length", "num_beams", "penalty_alpha", "typical_p", "no_repeat_ngram_size", "length_penalty")
+_DECODING: Final = (
+    "do_sample",
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "repetition_penalty",
+    "max_new_tokens",
+    "max_length",
+    "num_beams",
+    "penalty_alpha",
+    "typical_p",
+    "no_repeat_ngram_size",
+    "length_penalty",
+)
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
@@ -54,7 +68,15 @@ def _modules(root: Located) -> Iterator[Statement]:
         kind, slot = module.get("type"), module.get("path")
         if kind is not None and kind.text:
             library, _, class_ = kind.text.rpartition(".")
-            yield from state("component_class", kind, plain={"slot": slot.text if slot is not None and slot.text else "0_Transformer", "library": library.split(".")[0], "class": class_})
+            yield from state(
+                "component_class",
+                kind,
+                plain={
+                    "slot": slot.text if slot is not None and slot.text else "0_Transformer",
+                    "library": library.split(".")[0],
+                    "class": class_,
+                },
+            )
     first = next(iter(root.each()), None)
     kind = first.get("type") if first is not None else None
     if kind is not None and kind.text.startswith("sentence_transformers"):

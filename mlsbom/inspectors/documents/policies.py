@@ -29,8 +29,21 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
         if txt and (m := _FIELD.match(row.strip())):
             found = [m[2].removeprefix("mailto:")] if m[1].lower() == "contact" else []
         else:
-            found = [] if txt else [*_MAIL.findall(row), *(u.rstrip(".,") for u in _LINK.findall(row) if re.search(r"report|advisor|vulnerab|bounty|disclos|신고|제보", row, re.I))]
+            found = (
+                []
+                if txt
+                else [
+                    *_MAIL.findall(row),
+                    *(
+                        u.rstrip(".,")
+                        for u in _LINK.findall(row)
+                        if re.search(r"report|advisor|vulnerab|bounty|disclos|신고|제보", row, re.I)
+                    ),
+                ]
+            )
         for address in found:
             if address not in seen and len(seen) < 10:
                 seen.add(address)
-                yield Statement(field="security_contact", value=address, about="root", evidence=prose(number, confidence=0.8 if txt else PROSE))
+                yield Statement(
+                    field="security_contact", value=address, about="root", evidence=prose(number, confidence=0.8 if txt else PROSE)
+                )

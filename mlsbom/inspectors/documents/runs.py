@@ -13,7 +13,34 @@ from mlsbom.model import Rule, Statement
 
 RULES: tuple[Rule, ...] = ()
 _STATE = ("num_train_epochs", "max_steps", "global_step", "train_batch_size", "epoch")
-_METRIC_PARTS = ("loss", "accuracy", "acc", "f1", "bleu", "rouge", "wer", "cer", "perplexity", "exact_match", "em", "mse", "mae", "r2", "auc", "precision", "recall", "map", "ndcg", "mrr", "score", "samples_per_second", "pearson", "spearman", "spearmanr", "miou")
+_METRIC_PARTS = (
+    "loss",
+    "accuracy",
+    "acc",
+    "f1",
+    "bleu",
+    "rouge",
+    "wer",
+    "cer",
+    "perplexity",
+    "exact_match",
+    "em",
+    "mse",
+    "mae",
+    "r2",
+    "auc",
+    "precision",
+    "recall",
+    "map",
+    "ndcg",
+    "mrr",
+    "score",
+    "samples_per_second",
+    "pearson",
+    "spearman",
+    "spearmanr",
+    "miou",
+)
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
@@ -44,6 +71,11 @@ def _metrics(root: Located) -> Iterator[Statement]:
     for key, value in root.items():
         words = key.lower().removeprefix("eval_").removeprefix("train_").removeprefix("test_").removeprefix("predict_")
         number = value.value
-        if isinstance(number, (int, float)) and not isinstance(number, bool) and (words in _METRIC_PARTS or words.rsplit("_", 1)[-1] in _METRIC_PARTS) and abs(number) < 1e300:
+        if (
+            isinstance(number, (int, float))
+            and not isinstance(number, bool)
+            and (words in _METRIC_PARTS or words.rsplit("_", 1)[-1] in _METRIC_PARTS)
+            and abs(number) < 1e300
+        ):
             split = key.split("_", 1)[0] if key.startswith(("eval_", "train_", "test_", "predict_")) else ""
             yield from state("metric", value, plain={"type": words, "value": number, "name": key, **({"slice": split} if split else {})})

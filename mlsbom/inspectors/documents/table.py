@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from mlsbom.inspectors import Row
-from mlsbom.inspectors.documents import rows_attestations, rows_documents, rows_licenses
+from mlsbom.inspectors.documents import rows_attestations, rows_documents, rows_licenses, rows_signatures
 
-ROWS: tuple[Row, ...] = (*rows_documents.ROWS, *rows_attestations.ROWS, *rows_licenses.ROWS)
+ROWS: tuple[Row, ...] = (*rows_documents.ROWS, *rows_attestations.ROWS, *rows_licenses.ROWS, *rows_signatures.ROWS)

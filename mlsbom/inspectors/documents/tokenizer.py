@@ -110,4 +110,8 @@ def _named(root: Located, key: str) -> bool:
 
 
 def _template(text: str, name: str, evidence: Evidence) -> Statement:
-    return Statement(field="template", value={"name": name[:100], "sha256": hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(), "length": len(text)}, evidence=evidence)
+    return Statement(
+        field="template",
+        value={"name": name[:100], "sha256": hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(), "length": len(text)},
+        evidence=evidence,
+    )

@@ -29,11 +29,89 @@ _READ_ELSEWHERE = re.compile(
     r"|(?:docker-)?compose.*\.ya?ml\Z|environment.*\.ya?ml\Z|conda.*\.ya?ml\Z|pyproject\.toml\Z|pnpm-lock\.yaml\Z|mkdocs\.ya?ml\Z|\.pre-commit.*\Z|pylock.*\.toml\Z|pixi\.toml\Z|cargo\.toml\Z|pipfile\Z|mlsbom\.toml\Z|.*\.lock\Z|codecov\.ya?ml\Z|dependabot\.ya?ml\Z"
 )
 _WORKFLOW = re.compile(r"(?:^|/)(?:\.github|\.gitlab|\.circleci|node_modules|\.vscode|\.devcontainer)/")
-_TRAINING = frozenset({"learning_rate", "lr", "num_train_epochs", "num_epochs", "epochs", "max_steps", "train_batch_size", "per_device_train_batch_size", "micro_batch_size", "batch_size", "gradient_accumulation_steps", "optimizer", "optim",
-                       "lora_r", "lora_alpha", "adapter", "finetuning_type", "warmup_steps", "warmup_ratio", "lr_scheduler", "lr_scheduler_type", "weight_decay", "trainer", "training", "training_arguments", "train", "sequence_len", "max_seq_length",
-                       "loss", "stage", "datasets", "train_dataset", "dataset_mixer", "dpo_beta", "beta", "output_dir", "seed", "deepspeed", "fsdp"})
-_HYPER = frozenset({"learning_rate", "lr", "num_train_epochs", "num_epochs", "epochs", "max_steps", "per_device_train_batch_size", "micro_batch_size", "batch_size", "gradient_accumulation_steps", "optimizer", "optim", "lora_r", "lora_alpha", "lora_dropout", "warmup_steps", "warmup_ratio",
-                    "lr_scheduler", "lr_scheduler_type", "weight_decay", "sequence_len", "max_seq_length", "seed", "bf16", "fp16", "mixed_precision", "num_processes", "num_machines", "zero_stage", "distributed_type", "load_in_4bit", "load_in_8bit", "adapter", "finetuning_type", "merge_method", "dtype"})
+_TRAINING = frozenset(
+    {
+        "learning_rate",
+        "lr",
+        "num_train_epochs",
+        "num_epochs",
+        "epochs",
+        "max_steps",
+        "train_batch_size",
+        "per_device_train_batch_size",
+        "micro_batch_size",
+        "batch_size",
+        "gradient_accumulation_steps",
+        "optimizer",
+        "optim",
+        "lora_r",
+        "lora_alpha",
+        "adapter",
+        "finetuning_type",
+        "warmup_steps",
+        "warmup_ratio",
+        "lr_scheduler",
+        "lr_scheduler_type",
+        "weight_decay",
+        "trainer",
+        "training",
+        "training_arguments",
+        "train",
+        "sequence_len",
+        "max_seq_length",
+        "loss",
+        "stage",
+        "datasets",
+        "train_dataset",
+        "dataset_mixer",
+        "dpo_beta",
+        "beta",
+        "output_dir",
+        "seed",
+        "deepspeed",
+        "fsdp",
+    }
+)
+_HYPER = frozenset(
+    {
+        "learning_rate",
+        "lr",
+        "num_train_epochs",
+        "num_epochs",
+        "epochs",
+        "max_steps",
+        "per_device_train_batch_size",
+        "micro_batch_size",
+        "batch_size",
+        "gradient_accumulation_steps",
+        "optimizer",
+        "optim",
+        "lora_r",
+        "lora_alpha",
+        "lora_dropout",
+        "warmup_steps",
+        "warmup_ratio",
+        "lr_scheduler",
+        "lr_scheduler_type",
+        "weight_decay",
+        "sequence_len",
+        "max_seq_length",
+        "seed",
+        "bf16",
+        "fp16",
+        "mixed_precision",
+        "num_processes",
+        "num_machines",
+        "zero_stage",
+        "distributed_type",
+        "load_in_4bit",
+        "load_in_8bit",
+        "adapter",
+        "finetuning_type",
+        "merge_method",
+        "dtype",
+    }
+)
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
@@ -81,7 +159,11 @@ def _environment(text: str) -> Located:
 def _is_data(root: Located) -> bool:
     """Whether a mapping is a record of a data set, an OpenAPI description or another description of something else."""
     names = {k for k, _ in root.items()}
-    return bool(names & {"openapi", "swagger", "$schema", "apiVersion", "jobs", "bomFormat", "spdxVersion", "@graph", "@context", "nbformat"}) or {"instruction", "output"} <= names or "messages" in names
+    return (
+        bool(names & {"openapi", "swagger", "$schema", "apiVersion", "jobs", "bomFormat", "spdxVersion", "@graph", "@context", "nbformat"})
+        or {"instruction", "output"} <= names
+        or "messages" in names
+    )
 
 
 def facts(root: Located, *, environment: bool = False, name: str = "") -> Iterator[Reference | Statement]:
@@ -91,7 +173,9 @@ def facts(root: Located, *, environment: bool = False, name: str = "") -> Iterat
         top |= {keys.snake(k) for k, _ in inner.items()}
     training = len(top & _TRAINING) >= 2 or "base_model" in top
     merge = "merge_method" in top or ("slices" in top and "dtype" in top)
-    reading = Reading(training=training, merge=merge, environment=environment, factory=bool({"finetuning_type", "stage"} & top and "dataset" in top))
+    reading = Reading(
+        training=training, merge=merge, environment=environment, factory=bool({"finetuning_type", "stage"} & top and "dataset" in top)
+    )
     references = list(reading.references(root))
     yield from references
     if training and not merge:
@@ -117,7 +201,15 @@ def _run(root: Located, references: list[Reference], name: str) -> Iterator[Stat
 
 
 def _hyperparameters(root: Located) -> Iterator[Statement]:
-    holders = [root, *(v for k, v in root.items() if v.kind == "mapping" and keys.snake(k) in ("training", "training_arguments", "trainer", "train", "optimizer", "lora", "hyperparameters"))]
+    holders = [
+        root,
+        *(
+            v
+            for k, v in root.items()
+            if v.kind == "mapping"
+            and keys.snake(k) in ("training", "training_arguments", "trainer", "train", "optimizer", "lora", "hyperparameters")
+        ),
+    ]
     for holder in holders:
         for key, value in holder.items():
             plain = value.value if value.kind == "scalar" and keys.snake(key) in _HYPER else None

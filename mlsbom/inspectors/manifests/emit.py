@@ -205,7 +205,7 @@ def python(
             return
         wanted = parse(text)
     except InvalidRequirement as e:
-        yield from _refused(text, str(e), line, key)
+        yield from _refused(text, str(e), line, parser, scope, key)
         return
     yield from from_requirement(wanted, line=line, parser=parser, scope=scope, hashes=hashes, via=via, key=key)
 
@@ -247,14 +247,19 @@ def from_requirement(
     )  # fmt: skip
 
 
-def _refused(text: str, why: str, line: int | None, key: str | None) -> Iterator[Yield]:
-    if not text.isascii() and (word := re.match(r"[\w.-]+", text)) and _WORDS.fullmatch(text) and not word[0].isascii():
-        odd = "".join(sorted({f"U+{ord(c):04X} " for c in word[0] if not c.isascii()})).strip()
-        yield NON_ASCII.finding(
-            f"the name {word[0][:80]} holds {odd}: no registry of Python packages allows it",
-            evidence=place(line, RANGED, key),
-            subject=word[0][:80],
-        )
+def _refused(text: str, why: str, line: int | None, parser: str, scope: Scope, key: str | None) -> Iterator[Yield]:
+    """What cannot be parsed; a name with foreign letters is taken as it stands, with a finding: it is written to be taken for another."""
+    word = re.match(r"[\w.-]+", text)
+    if word is not None and not word[0].isascii() and _WORDS.fullmatch(text) and any(c.isascii() and c.isalpha() for c in word[0]):
+        odd = " ".join(sorted({f"U+{ord(c):04X}" for c in word[0] if not c.isascii()}))
+        where = place(line, RANGED, key)
+        yield NON_ASCII.finding(f"the name {word[0][:80]} holds {odd}: no registry of Python packages allows it", evidence=where, subject=word[0][:80])
+        try:
+            rest = parse("x" + text[word.end() :])
+        except InvalidRequirement:
+            rest = Requirement("x")
+        yield dependency("pypi", word[0], rest.specifier, line=line, parser=parser, scope=scope, extras=rest.extras, marker=rest.marker, key=key)
+        return
     yield trouble(f"no requirement: {text[:80]!r} ({why})", line)
 
 

@@ -53,15 +53,17 @@ class _Tables:
         self.packages = frozenset(danger["packages"])
 
 
-def judge(config: Any, packs: Packs, where: str, evidence: Evidence | None = None, *, cut: bool = False) -> Iterator[Yield]:
+def judge(config: Any, packs: Packs, where: str, evidence: Evidence | None = None, *, cut: bool = False, revived: bool = False) -> Iterator[Yield]:
     """Findings on one configuration (plain JSON data), names of its classes, and bytes that it carries as members. `cut`: it was taken from a
-    damaged file, so that a Lambda layer without its function counts as one whose function was lost."""
-    yield from _Judge(packs, where, evidence or seen(where), cut).walk(config)
+    damaged file, so that a Lambda layer without its function counts as one whose function was lost. `revived`: it stands beside a graph
+    (SavedModel), from which classes that are not known are built."""
+    yield from _Judge(packs, where, evidence or seen(where), cut, revived).walk(config)
 
 
 class _Judge:
-    def __init__(self, packs: Packs, where: str, evidence: Evidence, cut: bool) -> None:
+    def __init__(self, packs: Packs, where: str, evidence: Evidence, cut: bool, revived: bool) -> None:
         self.cut = cut
+        self.revived = revived
         self.tables = packs.loaded("inspectors.keras", _Tables)
         self.targets = targets(packs)
         self.callables = callables(packs)
@@ -83,6 +85,8 @@ class _Judge:
             yield Name(kind="layer", name=name, count=count, evidence=self.evidence)
 
     def _say(self, rule: Rule, because: str, severity: Severity | None = None) -> Iterator[Yield]:
+        if rule is CUSTOM and self.revived:
+            severity = Severity.LOW
         if (rule.id, because) not in self.said and len(self.said) < 200:
             self.said.add((rule.id, because))
             yield rule.finding(because, evidence=self.evidence, severity=severity, phase=Phase.LOAD)

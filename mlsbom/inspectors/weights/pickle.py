@@ -204,13 +204,3 @@ def _disguised(blob: Blob, pickles: Pickles, context: Context) -> Iterator[Findi
     suffix = next((s for s in SAFE_NAMES if name.endswith(s)), None)
     if suffix and context.formats[:1] in (("pickle",), ("torch-legacy",)) and any(s.stopped or s.names for s in pickles.streams):
         yield rules.DISGUISED.finding(f"the content is a pickle, the name says {suffix}", evidence=_at(0))
-
-
-def protocol_of(pickles: Pickles) -> Statement:
-    """The pickle protocol as a statement."""
-    return Statement(field="format_version", value=f"pickle protocol {max((s.protocol for s in pickles.streams), default=0)}", about="file", evidence=_at(0))
-
-
-def is_hostile(data: bytes) -> str | None:
-    """Why bytes kept as data are hostile, or None."""
-    return bytes_evidence(data)

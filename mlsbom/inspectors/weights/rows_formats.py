@@ -15,4 +15,9 @@ FORMAT_ROWS: tuple[Row, ...] = (
     Row(name="hdf5", module=f"{_HERE}.keras", formats=frozenset({"hdf5"}), packs=("keras", "targets", "pickle")),
     Row(name="keras", module=f"{_HERE}.keras", formats=frozenset({"json"}), triggers=(b'"class_name"',), packs=("keras", "targets", "pickle")),
     Row(name="keras-metadata", module=f"{_HERE}.keras_metadata", names=("metadata.json",), triggers=(b"keras_version",)),
+    Row(name="tensorflow", module=f"{_HERE}.tensorflow", formats=frozenset({"saved-model", "meta-graph", "graph-def"}), names=("keras_metadata.pb",),
+        packs=("operators", "keras", "targets")),
+    Row(name="tflite", module=f"{_HERE}.tflite", formats=frozenset({"tflite"}), packs=("operators",)),
+    Row(name="coreml", module=f"{_HERE}.coreml", formats=frozenset({"coreml"}), names=("*.mlpackage/manifest.json",)),
+    Row(name="msgpack", module=f"{_HERE}.msgpack", formats=frozenset({"msgpack"})),
 )

@@ -1,0 +1,123 @@
+"""Imports that no manifest declares: each becomes a package with scope `undeclared` at the line of the import.
+
+An import is explained by a module of the target itself, by a declared package that the table (or its own name) gives for it, or by an
+installed copy. What remains is mapped to a distribution by the table, or by its own name where that is a popular package; what cannot be
+mapped is no package here: whether its name is bait is asked elsewhere. Source of the order: specs of packages, section 1.3.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from mlsbom.knowledge import Packs
+from mlsbom.model import Dependency, Evidence, Graph, Import, Observed, Place, Rule, Scope, Survey, Technique
+from mlsbom.packages import names, popular
+from mlsbom.packages.imports import Imports, load
+from mlsbom.resolve import Asked
+
+RULES: tuple[Rule, ...] = ()
+BY: Final = "imports"
+PLACES: Final = 50
+"""Places of one undeclared package that are kept."""
+_MODULE_FILES: Final = (".py", ".pyi", ".pyx", ".so", ".pyd", ".ipynb")
+_ROOTS: Final = ("", "src", "lib", "python", "source", "code")
+_INSTALLED: Final = ("site-packages/", "dist-packages/", "node_modules/")
+
+
+@dataclass(slots=True)
+class Modules:
+    """The Python modules of one target or archive: for every folder, the names that can be imported from it."""
+
+    folders: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def add(self, path: str) -> None:
+        """Note a file: its stem in its folder, and every folder above it as a package of the one above."""
+        folder, base = posixpath.split(path)
+        if not base.endswith(_MODULE_FILES):
+            return
+        self.folders[folder].add(base.split(".", 1)[0])
+        while folder:
+            above, name = posixpath.split(folder)
+            if name in self.folders[above]:
+                return
+            self.folders[above].add(name)
+            folder = above
+
+    def has(self, module: str, importer: str) -> bool:
+        """Whether a file can import a module of the target: from its own folder, one above, or the source folder beside one of these."""
+        folder = posixpath.dirname(importer)
+        while True:
+            if any(module in self.folders.get(posixpath.join(folder, root) if root else folder, ()) for root in _ROOTS):
+                return True
+            if not folder:
+                return False
+            folder = posixpath.dirname(folder)
+
+
+def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterator[Observed]:
+    """The undeclared packages, at each place that imports them."""
+    imports = [(o.place, o.fact) for o in survey.observed if isinstance(o.fact, Import)]
+    if not imports:
+        return
+    table = load(packs)
+    declared = declared_names(survey)
+    modules = modules_of(survey)
+    ranked = popular.load(packs, "pypi")
+    known = ranked.ranks.keys() | ranked.watch if ranked else frozenset()
+    shown: dict[str, int] = defaultdict(int)
+    for place, fact in sorted(imports, key=lambda p: (p[1].optional, p[0].path, p[0].member, p[1].evidence.line or 0)):
+        if explained(fact, place, table, declared, modules):
+            continue
+        for name in distributions(fact, table, known):
+            shown[name] += 1
+            if name not in declared and shown[name] <= PLACES:
+                yield Observed(place=place, by=BY, fact=_package(name, fact))
+
+
+def _package(name: str, fact: Import) -> Dependency:
+    confidence = 0.6 if fact.evidence.confidence >= 0.6 else fact.evidence.confidence
+    scope = Scope.OPTIONAL if fact.optional else Scope.UNDECLARED
+    evidence = Evidence(line=fact.evidence.line, technique=Technique.SOURCE, confidence=confidence, note=f"import {fact.module}")
+    return Dependency(ecosystem="pypi", name=name, written=fact.module, scope=scope, parser=BY, evidence=evidence)
+
+
+def declared_names(survey: Survey) -> frozenset[str]:
+    """Normal names of everything that is declared, locked or installed as a package of Python or conda."""
+    return frozenset(
+        str(names.pypi(o.fact.name)) for o in survey.observed if isinstance(o.fact, Dependency) and o.fact.ecosystem in ("pypi", "conda")
+    )
+
+
+def modules_of(survey: Survey) -> dict[str, Modules]:
+    """The modules of the target ("" ) and of every archive in it (its path)."""
+    out: dict[str, Modules] = defaultdict(Modules)
+    for artifact in survey.artifacts:
+        out[""].add(artifact.path)
+    for o in survey.observed:
+        if o.place.member:
+            out[o.place.path].add(o.place.member)
+    return out
+
+
+def explained(fact: Import, place: Place, table: Imports, declared: frozenset[str], modules: dict[str, Modules]) -> bool:
+    """Whether the standard library, the target itself, or something declared gives this module."""
+    if fact.module in table.stdlib or any(part in f"{place.path}/{place.member}" for part in _INSTALLED):
+        return True
+    own = modules.get(place.path if place.member else "")
+    if own is not None and own.has(fact.module, place.member or place.path):
+        return True
+    if str(names.pypi(fact.module)) in declared:
+        return True
+    dotted = fact.modules or (fact.module,)
+    return all(any(d in declared for d in table.candidates(d_)) for d_ in dotted)
+
+
+def distributions(fact: Import, table: Imports, popular_names: frozenset[str] | set[str]) -> list[str]:
+    """The distributions that an import means: the usual one of the longest known prefix, else the popular package of its own name."""
+    found = dict.fromkeys(c[0] for c in map(table.candidates, fact.modules or (fact.module,)) if c)
+    own = str(names.pypi(fact.module))
+    return list(found) or ([own] if own in popular_names else [])
