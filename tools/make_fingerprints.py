@@ -9,6 +9,7 @@ package is imported, unpickled or run. `shared.toml` lists value hashes that mod
 
 from __future__ import annotations
 
+import math
 import struct
 import sys
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy as np
 
 from mlsbom.lineage import build, codes, form, weights
 from mlsbom.lineage.tensors import Weights
+from mlsbom.lineage.verdict import DERIVED_VALUES
 
 OUT = Path(__file__).resolve().parent.parent / "signatures" / "fingerprints"
 EXAMPLE = "example-encoder"
@@ -119,6 +121,12 @@ def _find(folders: list[Path], source: Source, file: str) -> Path | None:
     return None
 
 
+def elements(made: form.Fingerprint) -> list[int]:
+    """The value counts of tensors that a match or a test could rest on."""
+    solid = {h.key.elements for h in made.hashed if h.solid and h.key.elements >= DERIVED_VALUES}
+    return sorted(solid | {math.prod(made.header.tensors[x.tensor].shape) for x in made.matrices})
+
+
 def shared(rows: list[tuple[str, Source]]) -> str:
     """The values that models of two or more products hold: what no rule for tables finds, and what is yet no lineage."""
     holders: dict[codes.ValueHash, set[str]] = {}
@@ -164,7 +172,7 @@ def main(folders: list[Path]) -> int:
     for name, s in sorted(rows, key=lambda r: r[0]):
         aliases = ", ".join(f'"{a}"' for a in s.aliases)
         text += ["[[model]]", f'file = "{name}"', f'product = "{s.product}"', f'version = "{s.version}"', f'purl = "{s.purl}"',
-                 f'license = "{s.license}"', f"aliases = [{aliases}]", ""]  # fmt: skip
+                 f'license = "{s.license}"', f"aliases = [{aliases}]", f"elements = {elements(form.load((OUT / name).read_bytes()))}", ""]  # fmt: skip
     (OUT / "models.toml").write_text("\n".join(text), "utf-8")
     (OUT / "shared.toml").write_text(shared(rows), "utf-8")
     return 1 if missing else 0

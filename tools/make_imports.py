@@ -16,10 +16,14 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent / "signatures" / "imports"
-REMOVED = "_bootlocale asynchat asyncore binhex distutils formatter imp macpath parser smtpd symbol telnetlib cgi cgitb chunk crypt imghdr aifc audioop mailcap "\
+REMOVED = (
+    "_bootlocale asynchat asyncore binhex distutils formatter imp macpath parser smtpd symbol telnetlib cgi cgitb chunk crypt imghdr aifc audioop mailcap "
     "msilib nis nntplib ossaudiodev pipes sndhdr spwd sunau uu xdrlib lib2to3 dummy_threading _dummy_threading"
-ADDED = "graphlib zoneinfo tomllib annotationlib compression concurrent pathlib string _colorize _pyrepl _ios_support _apple_support _android_support _interpreters "\
+)
+ADDED = (
+    "graphlib zoneinfo tomllib annotationlib compression concurrent pathlib string _colorize _pyrepl _ios_support _apple_support _android_support _interpreters "
     "_interpqueues _interpchannels _sysconfig _zstd __main__ test idlelib turtledemo"
+)
 
 
 def stdlib() -> list[str]:
@@ -32,7 +36,9 @@ def table(text: str) -> str:
     rows = {}
     for row in csv.DictReader(io.StringIO(text)):
         name, dist = row["import"], row["distribution"]
-        if not re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", name) or not all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", d) for d in (dist, *row["also"].split())):
+        if not re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", name) or not all(
+            re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", d) for d in (dist, *row["also"].split())
+        ):
             raise SystemExit(f"a bad row: {row}")
         if name in rows:
             raise SystemExit(f"twice: {name}")

@@ -114,7 +114,7 @@ def kind_of(identifier: str, categories: dict[str, str]) -> str:
     i = identifier
     for pattern, kind in (
         (r"^CC-BY-NC|-NC-|NonCommercial|^Aladdin|^SSH-short-NC", "noncommercial"),
-        (r"^CC-BY-ND|^BUSL|^C-UDA|^Elastic|^PolyForm-Small|^ANTLR.*RESTR|^Hippocratic|^TPDL|^SSPL", "use-restricted"),
+        (r"^CC-BY-ND|^BUSL|^C-UDA|^Elastic|^PolyForm-Small|^BSD-3-Clause-No-(?:Military|Nuclear)|^MS-LPL|^Hippocratic|^TPDL|^SSPL", "use-restricted"),
         (r"^PolyForm-Noncommercial|^Parity|^Prosperity", "noncommercial" if "Non" in i else "copyleft"),
         (r"^AGPL|^OSL-3|^CPAL|^EUPL|^RPL|^Watcom|^NPOSL|^RPSL|^CAL-", "network-copyleft"),
         (r"^(?:GPL|CC-BY-SA|ODbL|CDLA-Sharing|OSL|CECILL-[12]|copyleft-next|GFDL|SISSL-GPL|QPL|Sleepycat)", "copyleft"),

@@ -98,7 +98,7 @@ def command(
     from mlsbom.progress import Progress
     from mlsbom.scan import Settings, scan
 
-    chosen = [(choose(spec.partition("=")[0]), spec.partition("=")[2]) for spec in outputs or ("table",)]
+    chosen = [(choose(spec.partition("=")[0], lang), spec.partition("=")[2]) for spec in outputs or ("table",)]
     with Progress(quiet) as progress:
         settings = Settings(
             packs=Packs(Path(packs)) if packs else Packs(),

@@ -24,9 +24,10 @@ FORMATS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "markdown": ("mlsbom.report.markdown", ("",)),
     "html": ("mlsbom.report.html", ("",)),
 }
+TRANSLATED: Final = frozenset({"html"})
 
 
-def choose(spec: str) -> tuple[Callable[[Assessment], bytes], str]:
+def choose(spec: str, lang: str = "en") -> tuple[Callable[[Assessment], bytes], str]:
     """The renderer that `FORMAT[@VERSION]` names, and the format's name. UsageError names the known ones."""
     name, _, version = spec.partition("@")
     if name not in FORMATS:
@@ -37,5 +38,7 @@ def choose(spec: str) -> tuple[Callable[[Assessment], bytes], str]:
     module, versions = FORMATS[name]
     if version and version not in versions:
         raise UsageError(f"{name} has no version {version}", remedy="one of: " + ", ".join(v for v in versions if v))
-    render: Callable[[Assessment, str], bytes] = importlib.import_module(module).render
+    render: Callable[..., bytes] = importlib.import_module(module).render
+    if name in TRANSLATED:
+        return (lambda a: render(a, version or versions[0], lang)), name
     return (lambda a: render(a, version or versions[0])), name

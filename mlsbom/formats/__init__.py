@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
-    "text": ("text", "json", "jsonl", "yaml", "toml", "ini", "markdown", "python", "notebook", "template", "dockerfile", "xml", "html", "csv",
+    "text": ("text", "json", "jsonl", "yaml", "toml", "ini", "markdown", "python", "python-loaded", "notebook", "template", "dockerfile", "xml", "html", "csv",
              "javascript", "shell", "source"),
     "archive": ("zip", "tar", "gzip", "bzip2", "xz", "zstd", "lz4", "7z", "rar", "zlib", "lzma"),
     "weights": ("pickle", "torch-zip", "torch-legacy", "torchscript", "joblib", "safetensors", "gguf", "ggml", "onnx", "tensor-proto",

@@ -80,6 +80,10 @@ class Located:
         else:
             yield self
 
+    def renamed(self, text: str) -> Located:
+        """The same place with another text: a part of what is written there."""
+        return Located(Node("scalar", text, self.node.line, plain=False), self.path)
+
     def walk(self) -> Iterator[tuple[str, Located]]:
         """(key, value) of every pair of every mapping below, in document order, each node once."""
         for path, node in yaml.walk(self.node):

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import lzma
 import struct
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -113,6 +112,8 @@ def read_sevenzip(blob: Blob, budget: Budget) -> SevenDirectory:
         raise Malformed("no 7z archive")
     offset, size, _ = struct.unpack_from("<QQI", start, 12)
     if size == 0:
+        if blob.size > 32:
+            raise Malformed("a 7z archive that says it is empty, with bytes behind its header", offset=32)
         return SevenDirectory(entries=(), folders=())
     if size > HEADER_LIMIT or 32 + offset + size > blob.size:
         raise Malformed("the 7z header lies beyond the end", offset=12)
@@ -367,11 +368,6 @@ def _offsets(sizes: list[int]) -> list[tuple[int, int]]:
         out.append((at, size))
         at += size
     return out
-
-
-def crc_of(data: bytes) -> int:
-    """CRC-32, as the headers have it."""
-    return zlib.crc32(data)
 
 
 def members(blob: Blob, directory: SevenDirectory, budget: Budget) -> list[tuple[SevenEntry, Blob | Exception]]:

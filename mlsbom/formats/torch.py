@@ -16,6 +16,7 @@ from mlsbom.formats.pickle import Call, Dict, Name, Persistent, Stream, Value, r
 from mlsbom.formats.pickle.arrays import dtype_of
 from mlsbom.formats.pickle.storages import NAMED_DTYPES, Storage, legacy_keys, storage_of, storages
 from mlsbom.formats.zip import Directory, Entry, contents, read_zip
+from mlsbom.formats.zip import sniff as is_zip
 
 REBUILDERS: Final = frozenset({"_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_qtensor"})
 WRAPPERS: Final = frozenset({"_rebuild_parameter", "_rebuild_parameter_with_state", "_rebuild_wrapper_subclass"})
@@ -92,7 +93,7 @@ def layout_of(directory: Directory) -> str:
 
 def read_torch(blob: Blob) -> TorchFile:
     """The tensors of a torch file of any layout. Raises ReadError where the blob is none or its pickle cannot be had."""
-    if blob.head.startswith(b"PK"):
+    if not blob.head.startswith(b"\x80") and is_zip(blob):
         return _read_archive(blob)
     pickles = blob.parsed(read_pickles)
     if not pickles.streams:

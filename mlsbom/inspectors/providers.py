@@ -10,6 +10,7 @@ import re
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+
 def _table(text: str) -> dict[str, str]:
     """Lines `provider: word word` as word -> provider."""
     rows = (line.split(":", 1) for line in text.strip().splitlines())

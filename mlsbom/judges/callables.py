@@ -29,13 +29,15 @@ class Kind(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """What a name is. `name`: normalised, with its module; `listed`: it stands in a pack itself; `closed`: its module is covered whole, and
-    honest files do not call what is not listed; `traversal`: it reaches through a trusted module or a dunder; `why`: one clause."""
+    honest files do not call what is not listed; `traversal`: it reaches through a trusted module or a dunder; `code`: it makes code objects
+    or functions from bytes; `why`: one clause."""
 
     kind: Kind
     name: str
     listed: bool = False
     closed: bool = False
     traversal: bool = False
+    code: bool = False
     why: str = ""
 
     @property
@@ -62,6 +64,7 @@ class Callables:
         self.attributes: dict[str, frozenset[str]] = {k: frozenset(v) for k, v in known["attributes"].items()}
         self._bad_modules = frozenset(danger["modules"])
         self._bad: dict[str, frozenset[str]] = {m: frozenset(n) for m, n in danger["names"].items()}
+        self._code: dict[str, frozenset[str]] = {m: frozenset(n) for m, n in danger["code"].items()}
         self._dual: dict[str, frozenset[str]] = {m: frozenset(n) for m, n in danger["dual"].items()}
         self._segments = frozenset(danger["segments"]["names"])
         self._module_segments = frozenset(danger["segments"]["module_names"])
@@ -106,6 +109,8 @@ class Callables:
         for m in dict.fromkeys((module, written_module)):
             if name in self._data.get(m, ()):
                 return Judgement(kind=Kind.DATA, name=full, listed=True)
+            if name in self._code.get(m, ()):
+                return Judgement(kind=Kind.DANGEROUS, name=full, listed=True, code=True, why="makes code from bytes of the file")
             if name in self._bad.get(m, ()):
                 return Judgement(kind=Kind.DANGEROUS, name=full, listed=True, why="runs code, starts programs, or reads and writes outside")
             if name in self._dual.get(m, ()):

@@ -18,6 +18,7 @@ from mlsbom.judges.folding import UNFOLDED, Folder, evidence, show
 NOTES: Final = 1000
 """The most notes that one stream yields."""
 _LATIN: Final = frozenset({"latin1", "latin-1", "iso-8859-1", "iso8859-1"})
+_PAIRS: Final = frozenset({"collections.OrderedDict", "builtins.dict", "collections.UserDict", "collections.ChainMap"})
 _SWAPS: Final = frozenset({"__class__", "__dict__", "__setstate__", "__reduce__", "__reduce_ex__", "__getattr__", "__getattribute__", "__init__", "__new__", "__call__", "__del__", "__bases__",
                            "__globals__", "__code__", "__builtins__", "__subclasses__", "__mro__", "__import__", "__defaults__", "__kwdefaults__", "__closure__", "__wrapped__"})  # fmt: skip
 """Attributes that make an instance something else. `__dict__` of honest state never holds them."""
@@ -45,6 +46,7 @@ class StreamJudge:
         self.folder = folder
         self.sure = "medium" if stream.resynced else "high"
         self.used: dict[int, str] = {}
+        self.made: dict[int, tuple[Name, Judgement]] = {}
         self.built = {id(c.target) for c in stream.changes if c.op == "build"}
         self.judged: dict[int, Judgement | None] = {id(n): self.of_name(n) for n in stream.names}
 
@@ -67,6 +69,9 @@ class StreamJudge:
             yield from self._call(call)
         for change in self.stream.changes:
             yield from self._change(change)
+        for name, judged in self.made.values():
+            if judged.kind is Kind.UNKNOWN:
+                yield Note(rule="PICKLE-UNKNOWN-CALLABLE", because=f"builds {judged.name}, which no list knows", severity="medium", offset=name.offset, sure=self.sure, name=judged.name)
         yield from self._kept()
         for name in self.stream.names:
             if name.computed:
@@ -100,7 +105,9 @@ class StreamJudge:
         args = show(call.args, self.folder)
         said = f"calls {name}({args[1:-1] if args.startswith('(') and args.endswith(')') else args}){through}"
         note = {"offset": call.offset, "name": name, "args": args}
-        if judged.kind is Kind.DANGEROUS and not judged.traversal:
+        if judged.code:
+            yield Note(rule="PICKLE-CODE-OBJECT", because=f"{said}: {judged.why}", severity="high", sure=self.sure, **note)
+        elif judged.kind is Kind.DANGEROUS and not judged.traversal:
             yield self._dangerous(call, judged, said, note)
         elif judged.traversal:
             yield Note(rule="PICKLE-TRAVERSAL", because=f"{said}: {judged.why}", severity="high", sure=self.sure, **note)
@@ -203,6 +210,8 @@ class StreamJudge:
         if name in ("_codecs.encode", "codecs.encode"):
             codec = self.folder.fold(args[1]) if len(args) > 1 else "utf-8"
             return None if isinstance(codec, str) and codec.lower().replace("_", "-") in _LATIN | {"utf-8", "utf8"} else f"a codec of {show(codec, None, 40)}"
+        if name in _PAIRS and args and isinstance(args[0], str | bytes):
+            return "text where items belong"
         if name == "copyreg._reconstructor":
             return self._must_be_good(args[0] if args else None) or (self._must_be_good(args[1]) if len(args) > 1 else None)
         if name in ("copyreg.__newobj__", "copyreg.__newobj_ex__"):
@@ -225,6 +234,7 @@ class StreamJudge:
         if judged is None or judged.bad or judged.traversal:
             return f"given {show(value, self.folder, 80)}"
         self.used.setdefault(id(value), "built")
+        self.made.setdefault(id(value), (value, judged))
         return None
 
     # --- changes and what is kept ------------------------------------------------------------------------------------------------

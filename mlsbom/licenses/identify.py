@@ -28,6 +28,14 @@ MOST: Final = 8
 """Licences in one file; a longer list of third-party notices is said to be cut."""
 
 
+_TELLING: Final = frozenset("only solely exclusively prohibited military nuclear evil noncommercial commercial research academic evaluation ethical".split())
+_STRONG: Final = re.compile(
+    r"(?i)\b(?:may|can|will|should) (?:not|only)\b|\b(?:must|shall)\b|\bcannot\b|\bonly (?:if|for|in|to|with|on|as|by|when|where)\b|\bprohibit|\bforbid|\bnot (?:be )?(?:permitted|granted|allowed|licensed)\b"
+    r"|\byou (?:must|agree|may not)\b|\bprovided that\b|\bsubject to (?:the )?(?:following|additional)|\bunless you\b|\bright to (?:use|access)\b"
+)
+_HARMLESS: Final = re.compile(r"(?i)endors|promot|advertis|warrant|liab|trademark|contribut|licensed under|distributed under|available under|see the|refer to|file|directory|test suite")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """One licence of a file. `score`: 1.0 the same words, 0.95 title and version, 0.9 notice, 0 unknown."""
@@ -217,7 +225,7 @@ def _matched(reading: _Reading, matches: list[references.Match], taken: bytes) -
     free = frozenset(range(1, len(text.lines) + 1)) - {line for line, mark in zip(text.at, taken, strict=True) if mark}
     named = [n for n in notices.find(text, free, reading.table) if not _said(n.expression, items)]
     ordinary = [m.reference.id for m in matches if not m.reference.custom]
-    if extra and ordinary and not any(m.reference.custom for m in matches):
+    if ordinary and not any(m.reference.custom for m in matches) and (extra or _conditions(reading, items, taken)):
         return _modified(reading, items, ordinary, extra)
     if rest > REST and not named:
         reading.why.append(f"{rest} words beyond it")
@@ -229,6 +237,20 @@ def _matched(reading: _Reading, matches: list[references.Match], taken: bytes) -
     return _assemble(reading, expression, items, "the words of " + ", ".join(items), 0.9)
 
 
+def _conditions(reading: _Reading, items: dict[str, Found], taken: bytes) -> bool:
+    """Whether words beyond the permissive licences of a text set conditions that no pattern understands: then nobody knows its kind."""
+    if not all(f.kind in facts.FREE for f in items.values()):
+        return False
+    text = reading.text
+    extra = [w for w, mark in zip(text.words, taken, strict=True) if not mark]
+    if _TELLING & set(extra):
+        return True
+    covered = {line for line, mark in zip(text.at, taken, strict=True) if mark}
+    free = frozenset(range(1, len(text.lines) + 1)) - covered
+    pieces = (s for start, piece in notices.runs(text, free) for _, s in clauses.sentences(piece))
+    return len(extra) > REST and any(_STRONG.search(s) and not _HARMLESS.search(s) for s in pieces)
+
+
 def _modified(reading: _Reading, items: dict[str, Found], ordinary: list[str], extra: list[Clause]) -> Identified:
     """An ordinary licence with conditions added: not that licence any more."""
     base = ordinary[0]
@@ -236,7 +258,7 @@ def _modified(reading: _Reading, items: dict[str, Found], ordinary: list[str], e
     kind = worst([clauses.worst_kind(c.clause for c in extra), reading.table.kind(base)])
     changed = Found(id=identifier, name=f"{items[base].name}, modified", kind=kind, score=0.95, clauses=tuple(extra))
     rest = {i: f for i, f in items.items() if i != base}
-    reading.why.append(f"the words of {base} with conditions added: {', '.join(sorted({c.clause for c in extra}))}")
+    reading.why.append(f"the words of {base} with conditions added: {', '.join(sorted({c.clause for c in extra})) or 'not understood'}")
     return _assemble(reading, " AND ".join([identifier, *rest]), {identifier: changed, **rest}, "", 0.95)
 
 

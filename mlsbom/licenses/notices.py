@@ -64,7 +64,7 @@ def spdx_tag(text: LicenseText, table: Table) -> Notice | None:
 def find(text: LicenseText, lines: frozenset[int], table: Table) -> list[Notice]:
     """Notices that begin on one of `lines`, each licence once."""
     found: dict[str, Notice] = {}
-    for start, piece in _runs(text, lines):
+    for start, piece in runs(text, lines):
         for offset, notice in _all(piece, table):
             line = bisect_right(text.starts, start + offset)
             found.setdefault(notice.expression, Notice(expression=notice.expression, line=line, why=notice.why))
@@ -76,7 +76,7 @@ def is_choice(text: LicenseText) -> bool:
     return bool(_CHOICE.search(text.flat[:4000]))
 
 
-def _runs(text: LicenseText, lines: frozenset[int]) -> Iterator[tuple[int, str]]:
+def runs(text: LicenseText, lines: frozenset[int]) -> Iterator[tuple[int, str]]:
     """(offset in the flat text, piece) of each run of neighbouring lines."""
     ordered = sorted(lines)
     first = 0

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 WINDOW = 5
 SAMPLE = 8
 """One in so many windows is in the index that finds candidates."""
+GAP = 60
+"""Words that may stand between two pieces of one text: an inserted paragraph."""
 PACK = "licenses/texts.bin"
 
 
@@ -119,7 +121,9 @@ class References:
         for i, h in enumerate(self._windows(reference)):
             if h in there:
                 got[i : i + WINDOW] = one
-        return Match(reference=reference, mask=bytes(mask), covered=mask.count(1), missing=got[: reference.needed].count(0))
+        claimed = _clusters(mask, reference.needed)
+        missing = got[: reference.needed].count(0)
+        return Match(reference=reference, mask=claimed, covered=claimed.count(1), missing=missing)
 
     def _windows(self, reference: Reference) -> array[int]:
         return self._hashes[reference.start : reference.start + reference.words - WINDOW + 1]
@@ -128,6 +132,29 @@ class References:
         if reference.start not in self._sets:
             self._sets[reference.start] = frozenset(self._windows(reference))
         return self._sets[reference.start]
+
+
+def _clusters(mask: bytearray, needed: int) -> bytes:
+    """The mask without what lies scattered: licences share sentences, and those of another one must stay free for it.
+
+    Runs of covered words are joined over gaps of up to `GAP` words; a cluster with less than three tenths of the reference is dropped.
+    """
+    least = needed * 3 // 10
+    out = bytearray(len(mask))
+    start = end = count = -1
+    at = mask.find(1)
+    while at >= 0:
+        stop = mask.find(0, at)
+        stop = len(mask) if stop < 0 else stop
+        if start < 0 or at - end > GAP:
+            if count >= least:
+                out[start:end] = mask[start:end]
+            start, count = at, 0
+        end, count = stop, count + stop - at
+        at = mask.find(1, stop)
+    if count >= least and start >= 0:
+        out[start:end] = mask[start:end]
+    return bytes(out)
 
 
 def _array(code: str, data: memoryview) -> array[int]:

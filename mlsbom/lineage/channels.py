@@ -23,6 +23,10 @@ from mlsbom.lineage.tensors import Array
 EXACT: Final = ("T1", "T2", "T5")
 HEURISTIC: Final = ("T3", "T5-T3")
 LOG2: Final = math.log10(2)
+AGREEING: Final = 4
+"""Rows that two matches must name alike to be looked at more closely (T3); every pair counts as a test all the same."""
+STRONGEST: Final = 512
+"""Pairs of matches that are kept of one hidden axis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +124,7 @@ def shifted(name: str, k: Kept, a: Array, rows: int) -> Hit:
     kept = len(k.index)
     common = int(np.unique(a - k.index, return_counts=True)[1].max())
     run = bounds.longest_increasing(a.tolist())
-    offset_p = bounds.aligned(common, rows, kept) + math.log10(rows + k.n) if 1 < common and kept <= rows else 0.0
+    offset_p = bounds.aligned(common, rows, kept) + math.log10(rows + k.n) if common > 1 and kept <= rows else 0.0
     run_p = bounds.increasing(run, kept)
     return Hit(
         channel="T2",
@@ -134,30 +138,29 @@ def shifted(name: str, k: Kept, a: Array, rows: int) -> Hit:
 
 def agreements(evidence: Evidence, channel: str, n: int, group: list[tuple[str, str, Array]]) -> None:
     """T3 over the matches (suspect tensor, reference tensor, a) of one hidden axis of n units: two that name the same rows of different
-    tensors. Distinct rows are counted: a hub that many rows are matched to counts once."""
+    tensors. Distinct rows are counted: a hub that many rows are matched to counts once. The strongest pairs are kept, all are counted."""
     matches = np.stack([a for _, _, a in group])
-    names = {name: i for i, name in enumerate({x for s, r, _ in group for x in (s, r)})}
-    suspects, references = (np.array([names[g[side]] for g in group]) for side in (0, 1))
+    numbers: dict[str, int] = {}
+    suspects = np.array([numbers.setdefault(s, len(numbers)) for s, _, _ in group])
+    references = np.array([numbers.setdefault(r, len(numbers)) for _, r, _ in group])
     kept = matches.shape[1]
     made = 0
+    found: list[tuple[int, int, int]] = []  # (hits, one match, the other)
     for i in range(1, len(group)):
         other = (suspects[:i] != suspects[i]) & (references[:i] != references[i])
         made += int(other.sum())
         same = matches[:i] == matches[i]
-        for j in np.flatnonzero(other & (same.sum(1) > 3)):
-            hits = len(set(matches[i][same[j]].tolist()))
-            log10_p = bounds.aligned(hits, n, kept)
-            if log10_p < 0:
-                evidence.hits.append(
-                    Hit(
-                        channel=channel,
-                        log10_p=log10_p,
-                        hits=hits,
-                        of=kept,
-                        suspect=f"{group[i][0]} & {group[j][0]}",
-                        reference=f"{group[i][1]} & {group[j][1]}",
-                    )
-                )
+        close = np.flatnonzero(other & (same.sum(1) >= AGREEING)).tolist()
+        found += [(len(set(matches[i][same[j]].tolist())), i, j) for j in close]
+        if len(found) > 8 * STRONGEST:
+            found = sorted(found, key=lambda f: (-f[0], f[1], f[2]))[:STRONGEST]
+    for hits, i, j in sorted(found, key=lambda f: (-f[0], f[1], f[2]))[:STRONGEST]:
+        (s1, r1, _), (s2, r2, _) = group[i], group[j]
+        log10_p = bounds.aligned(hits, n, kept)
+        if log10_p < 0:
+            evidence.hits.append(
+                Hit(channel=channel, log10_p=log10_p, hits=hits, of=kept, suspect=f"{s1} & {s2}", reference=f"{r1} & {r2}")
+            )
     evidence.tests[channel] = evidence.tests.get(channel, 0) + made
 
 

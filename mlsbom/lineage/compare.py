@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -13,11 +13,15 @@ from mlsbom.errors import UsageError
 from mlsbom.lineage import build, form, full, matrices, weights
 from mlsbom.lineage.channels import Evidence, Kept, Matcher, kept_against_kept, ready
 from mlsbom.lineage.codes import ValueHash
+from mlsbom.lineage.matrices import KEPT
 from mlsbom.lineage.tensors import Array, Weights
 from mlsbom.lineage.verdict import LISTED, judge, shared_values
 
 if TYPE_CHECKING:
     from mlsbom.knowledge import Packs
+
+PRODUCT: Final = 1 << 21
+"""Similarities that are held at once."""
 
 
 @dataclass(slots=True)
@@ -70,12 +74,14 @@ def match(suspect: Side, matchers: Iterable[Matcher]) -> None:
 
 
 def _argmax(sketch: Array, columns: int, matchers: list[Matcher]) -> list[list[Array]]:
-    """For each matcher, and each of its matrices of this width, the suspect's rows that are most like the kept ones. One product for all."""
+    """For each matcher, and each of its matrices of this width, the suspect's rows most like the kept ones, in products of bounded size."""
     mates = [m.mates(columns) for m in matchers]
     flat = [k.rows for group in mates for k in group]
     if not flat:
         return [[] for _ in matchers]
-    best = (sketch @ np.concatenate(flat).T).argmax(0)
+    kept = np.concatenate(flat)
+    step = max(KEPT, PRODUCT // len(sketch))
+    best = np.concatenate([(sketch @ kept[at : at + step].T).argmax(0) for at in range(0, len(kept), step)])
     ends = iter(np.cumsum([len(rows) for rows in flat]).tolist())
     return [[best[(end := next(ends)) - len(k.rows) : end] for k in group] for group in mates]
 

@@ -144,7 +144,9 @@ def advisory(suspect: Profiled, reference: Profiled) -> dict[str, Any]:
 
 
 def _vectors(suspect: Profiled, reference: Profiled) -> Iterator[tuple[Profile, Profile]]:
-    theirs = {(p.tensor.name, p.tensor.shape): p for p in reference.counted if len(p.tensor.shape) == 1}
+    theirs: dict[tuple[str, tuple[int, ...]], Profile] = {
+        (p.tensor.name, p.tensor.shape): p for p in reference.counted if len(p.tensor.shape) == 1
+    }
     for p in suspect.counted[:4096]:
         other = theirs.get((p.tensor.name, p.tensor.shape))
         if other is not None and MIN_ROWS <= p.tensor.elements <= 1 << 16:

@@ -6,19 +6,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from mlsbom.lineage.registry import Entry, open_registry
-
 if TYPE_CHECKING:
     from mlsbom.knowledge import Packs
+    from mlsbom.lineage.registry import Entry
 
 MODELS: Final = "fingerprints/models.toml"
 FAMILIES: Final = "fingerprints/families.toml"
-SOLID: Final = 4096  # values that make a match of values evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """Whose a fingerprint is. `product`: the name that all versions share; `aliases`: further names it goes by (hub identifiers)."""
+    """Whose a fingerprint is. `product`: the name that all versions share; `aliases`: further names it goes by (hub identifiers).
+    `elements`: value counts of the tensors that a match or a test could rest on."""
 
     file: str
     product: str
@@ -26,6 +25,7 @@ class Model:
     purl: str
     license: str
     aliases: tuple[str, ...] = ()
+    elements: tuple[int, ...] = ()
 
     @property
     def title(self) -> str:
@@ -40,12 +40,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The shipped registry. `elements`: value counts of tensors worth a match; `sizes`: (rows, columns) of kept matrices."""
+    """The shipped registry: fingerprints, and whose each is, by file name."""
 
     entries: tuple[Entry, ...]
     models: dict[str, Model]
-    elements: frozenset[int]
-    sizes: frozenset[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,23 +67,37 @@ def normal(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.rstrip("/").rsplit("/", 1)[-1].lower()).strip("-")
 
 
+def models(packs: Packs) -> dict[str, Model]:
+    """Whose each fingerprint is, by file name. Reads one small file, and no fingerprint."""
+
+    def load(p: Packs) -> dict[str, Model]:
+        if MODELS not in p.index.get("files", {}):
+            return {}
+        return {r["file"]: _model(r) for r in p.toml(MODELS)["model"]}
+
+    return packs.loaded(("lineage models",), load)
+
+
 def known(packs: Packs) -> Known:
     """The shipped registry, once for these packs. Raises PackError."""
-    return packs.loaded(("lineage registry",), _load)
 
+    def load(p: Packs) -> Known:
+        from mlsbom.lineage.registry import open_registry
 
-def _load(packs: Packs) -> Known:
-    entries = open_registry(None, packs).entries
-    rows = packs.toml(MODELS)["model"] if MODELS in packs.index.get("files", {}) else []
-    models = {r["file"]: _model(r) for r in rows}
-    elements = frozenset(int(n) for e in entries for n, solid in zip(e.body.hashed["elements"], e.body.hashed["solid"], strict=True) if solid and n >= SOLID)
-    sizes = frozenset((int(r["n"]), int(r["m"])) for e in entries for r in e.body.matrices)
-    return Known(entries, models, elements, sizes)
+        return Known(open_registry(None, p).entries, models(p))
+
+    return packs.loaded(("lineage registry",), load)
 
 
 def _model(row: dict[str, Any]) -> Model:
     return Model(
-        file=row["file"], product=row["product"], version=row["version"], purl=row["purl"], license=row["license"], aliases=tuple(row.get("aliases", ()))
+        file=row["file"],
+        product=row["product"],
+        version=row["version"],
+        purl=row["purl"],
+        license=row["license"],
+        aliases=tuple(row.get("aliases", ())),
+        elements=tuple(row.get("elements", ())),
     )
 
 
@@ -95,6 +107,8 @@ def families(packs: Packs) -> tuple[Family, ...]:
     def load(p: Packs) -> tuple[Family, ...]:
         if FAMILIES not in p.index.get("files", {}):
             return ()
-        return tuple(Family(name=f["name"], hidden=f["hidden"], inner=f["inner"], vocabulary=f["vocabulary"]) for f in p.toml(FAMILIES)["family"])
+        return tuple(
+            Family(name=f["name"], hidden=f["hidden"], inner=f["inner"], vocabulary=f["vocabulary"]) for f in p.toml(FAMILIES)["family"]
+        )
 
     return packs.loaded(("lineage families",), load)

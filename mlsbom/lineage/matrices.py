@@ -156,16 +156,19 @@ def chosen(count: int, limit: int = MATRICES) -> list[int]:
 
 
 @lru_cache(maxsize=3)
-def signs(start: int, stop: int) -> Array:
-    """Rows start..stop of the endless x 128 sign matrix: the top bit of a mixed counter, the same on every machine (float32, +1 or -1)."""
-    with np.errstate(over="ignore"):
-        h = splitmix(np.arange(start * WIDTH, stop * WIDTH, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(SEED))
-    return np.where(h >> np.uint64(63), np.float32(1), np.float32(-1)).reshape(-1, WIDTH)
+def signs(count: int) -> Array:
+    """The count x 128 sign matrix: the top bit of a mixed counter, the same on every machine (float32, +1 or -1)."""
+    out = np.empty((count, WIDTH), np.float32)
+    for at in range(0, count, 2048):
+        stop = min(count, at + 2048)
+        h = splitmix(np.arange(at * WIDTH, stop * WIDTH, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(SEED))
+        out[at:stop] = np.where(h >> np.uint64(63), np.float32(1), np.float32(-1)).reshape(-1, WIDTH)
+    return out
 
 
 def _projection(view: View) -> Array:
     """The sign matrix for the stored order of a view's columns."""
-    p = signs(0, view.columns)
+    p = signs(view.columns)
     return p[np.asarray(view.order)] if view.order else p
 
 
@@ -202,7 +205,7 @@ def _places(view: View) -> Array | None:
 
 
 def _row_blocks(values: Values, view: View) -> Iterator[tuple[int, Array]]:
-    """(first row, block x columns as stored, float32), all rows in order; of a `rows` or `stack` view. Blocks may be changed by the caller."""
+    """(first row, block x columns as stored, float32), all rows in order, of a `rows` or `stack` view. A caller may change the blocks."""
     places = _places(view)
     diagonal = _self_connected(view)
     if view.base == "stack":
@@ -242,7 +245,11 @@ def _column_blocks(values: Values, view: View) -> Iterator[tuple[int, Array]]:
 
 
 def _unit(z: Array) -> Array:
-    return np.asarray(z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12))
+    """Rows scaled to length 1, in place."""
+    for at in range(0, len(z), 4096):
+        part = z[at : at + 4096]
+        part /= np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)
+    return z
 
 
 # --- all rows: the suspect's side --------------------------------------------------------------------------------------------------
@@ -263,7 +270,12 @@ def sketch(values: Values, view: View) -> Array:
     mean, deviation = _moments(_row_blocks(values, view))
     scale = np.where(deviation < 1e-12, 0.0, 1 / np.maximum(deviation, 1e-12)).astype(np.float32)
     center = mean.astype(np.float32)
-    return _unit(np.concatenate([((x - center) * scale) @ p for _, x in _row_blocks(values, view)]))
+    out = np.empty((view.rows, WIDTH), np.float32)
+    for at, x in _row_blocks(values, view):
+        x -= center
+        x *= scale
+        np.matmul(x, p, out=out[at : at + len(x)])
+    return _unit(out)
 
 
 def _moments(blocks: Iterator[tuple[int, Array]]) -> tuple[Array, Array]:

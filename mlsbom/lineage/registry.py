@@ -108,7 +108,9 @@ def comparable(registry: Registry, fingerprint: form.Fingerprint, widths: set[in
     return out
 
 
-def search_side(suspect: Side, registry: Registry, packs: Packs | None = None, listed: int = LISTED) -> Iterator[tuple[str, dict[str, Any]]]:
+def search_side(
+    suspect: Side, registry: Registry, packs: Packs | None = None, listed: int = LISTED
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """(name, result) for every comparable reference, in the registry's order. The number of references multiplies the tests."""
     if suspect.profiled is not None:
         widths = {v.columns for p in suspect.profiled.counted for v in matrices.suspect_views(p.tensor.shape)}
@@ -137,11 +139,8 @@ def search_paths(model: str, registry: str | None, *, packs: Packs | None) -> It
     """See `mlsbom.lineage.search`. Damaged files of the registry are results of their own: not-comparable."""
     opened = open_registry(registry, packs)
     with open_side(model) as suspect:
-        rows = [
-            {"suspect": model, "reference": name} | result
-            for name, result in search_side(suspect, opened, packs)
-            if result["verdict"] != "no-evidence"
-        ]
+        found = search_side(suspect, opened, packs)
+        rows = [{"suspect": model, "reference": name} | result for name, result in found if result["verdict"] != "no-evidence"]
         rows.sort(key=lambda r: (ORDER[r["verdict"]], r["log10_p"] or 0.0, r["reference"]))
         yield from rows
     for name, why in opened.damaged:
@@ -151,6 +150,13 @@ def search_paths(model: str, registry: str | None, *, packs: Packs | None) -> It
 def unreadable(suspect: str, reference: str, why: str) -> dict[str, Any]:
     """The result where one side is no readable fingerprint."""
     return {
-        "suspect": suspect, "reference": reference, "verdict": "not-comparable", "log10_p": None, "tests": 0, "parameter_coverage": None, "channels": {},
-        "tensors": [], "caveats": [f"{reference}: {why}"],
-    }  # fmt: skip
+        "suspect": suspect,
+        "reference": reference,
+        "verdict": "not-comparable",
+        "log10_p": None,
+        "tests": 0,
+        "parameter_coverage": None,
+        "channels": {},
+        "tensors": [],
+        "caveats": [f"{reference}: {why}"],
+    }

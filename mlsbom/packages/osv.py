@@ -6,8 +6,9 @@ Format: OSV schema 1.x. Records of malicious packages (`MAL-`) become rows of th
 from __future__ import annotations
 
 import json
+import re
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -78,25 +79,21 @@ def withdrawn(record: dict[str, Any]) -> bool:
     return bool(record.get("withdrawn"))
 
 
-def entries(record: dict[str, Any], ranked: Callable[[str, str], bool]) -> Iterator[tuple[str, Entry]]:
-    """(ecosystem, row of the feed) of a record of malicious packages.
-
-    An explicit list of versions is never widened by a range beside it. `introduced: 0` without an end condemns the whole name, unless the
-    name is ranked: then nothing but listed versions counts (a record without them says nothing of which releases are bad).
-    """
-    for affected in record["affected"]:
+def entries(record: dict[str, Any]) -> Iterator[tuple[str, Entry]]:
+    """(ecosystem, row of the feed) of a record of malicious packages. An explicit list of versions is never widened by a range beside it;
+    `introduced: 0` without an end, or nothing at all, condemns the whole name (of a ranked one the verdict makes a question of it)."""
+    for affected in record.get("affected", []):
         package = affected.get("package") if isinstance(affected, dict) else None
         if not isinstance(package, dict) or not isinstance(package.get("name"), str) or not isinstance(package.get("ecosystem"), str):
             continue
         eco = ecosystem(package["ecosystem"].split(":")[0])
         name = str(normalise(package["name"], eco))
-        versions = tuple(sorted({str(v) for v in affected.get("versions") or () if " " not in str(v)}))
+        if not re.fullmatch(r"[a-z0-9.-]+", eco) or not re.fullmatch(r"\S{1,300}", name):
+            continue
+        versions = tuple(sorted({str(v) for v in affected.get("versions") or () if re.fullmatch(r"\S+", str(v))}))
         if not versions:
-            spans = ranges(affected)
-            whole = any(low in ("", "0") and not high for low, high in spans) or not spans
-            if whole and ranked(name, eco):
-                continue
-            versions = EVERY if whole else tuple(sorted({span(low, high) for low, high in spans}))
+            spans = tuple(sorted({span(low, high) for low, high in ranges(affected)}))
+            versions = EVERY if not spans or "*" in spans else spans
         yield eco, Entry(name, record["id"], str(record.get("published", ""))[:10], versions)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -113,10 +113,10 @@ def explained(fact: Import, place: Place, table: Imports, declared: frozenset[st
     if str(names.pypi(fact.module)) in declared:
         return True
     dotted = fact.modules or (fact.module,)
-    return all(any(d in declared for d in table.candidates(d_)) for d_ in dotted)
+    return all(any(d in declared for d in table.candidates(name)) for name in dotted)
 
 
-def distributions(fact: Import, table: Imports, popular_names: frozenset[str] | set[str]) -> list[str]:
+def distributions(fact: Import, table: Imports, popular_names: Set[str]) -> list[str]:
     """The distributions that an import means: the usual one of the longest known prefix, else the popular package of its own name."""
     found = dict.fromkeys(c[0] for c in map(table.candidates, fact.modules or (fact.module,)) if c)
     own = str(names.pypi(fact.module))

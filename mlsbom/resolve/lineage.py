@@ -37,11 +37,15 @@ from mlsbom.resolve import Asked
 if TYPE_CHECKING:
     from mlsbom.lineage.known import Known, Model
 
-UNDECLARED = Rule(id="LINEAGE-UNDECLARED", title="Weights are not independent of a model that nothing here declares", severity=Severity.MEDIUM)
+UNDECLARED = Rule(
+    id="LINEAGE-UNDECLARED", title="Weights are not independent of a model that nothing here declares", severity=Severity.MEDIUM
+)
 UNCONFIRMED = Rule(id="LINEAGE-UNCONFIRMED", title="A declared parent does not show in the weights", severity=Severity.LOW)
 STALE = Rule(id="LINEAGE-STALE", title="A file holds another version of the model than the files beside it", severity=Severity.MEDIUM)
 NOT_RANDOM = Rule(
-    id="LINEAGE-NOT-RANDOM", title="A part attested as initialised at random is not independent of a registered model", severity=Severity.HIGH
+    id="LINEAGE-NOT-RANDOM",
+    title="A part attested as initialised at random is not independent of a registered model",
+    severity=Severity.HIGH,
 )
 RULES: tuple[Rule, ...] = (UNDECLARED, UNCONFIRMED, STALE, NOT_RANDOM)
 
@@ -130,14 +134,18 @@ def _said(result: dict[str, Any]) -> str:
     return f"is not independent of {result['reference']} (p <= 10^{result['log10_p']:.0f})"
 
 
-def _found(rule: Rule, f: _File, because: str, result: dict[str, Any], severity: Severity | None = None, model: Model | None = None) -> Observed:
+def _found(
+    rule: Rule, f: _File, because: str, result: dict[str, Any], severity: Severity | None = None, model: Model | None = None
+) -> Observed:
     tensors = [t for t in result["tensors"] if t["channel"] == "T0" or t["log10_p"] <= ACCUSING][:10]
     data = [("reference", result["reference"]), ("log10_p", str(result["log10_p"])), ("verdict", result["verdict"])]
     data += [("purl", model.purl), ("license", model.license)] if model else []
     data += [("tensor", f"{t['suspect']} ~ {t['reference']}: {t['hits']} of {t['of']} ({t['channel']})") for t in tensors]
     evidence = Evidence(technique=Technique.BINARY, confidence=1.0 if result["verdict"] == "copy" else 0.9)
     sure = Confidence.HIGH if result["verdict"] in GUILTY else Confidence.MEDIUM
-    return Observed(place=f.place, by="lineage", fact=rule.finding(because, evidence=evidence, severity=severity, sure=sure, data=tuple(data)))
+    return Observed(
+        place=f.place, by="lineage", fact=rule.finding(because, evidence=evidence, severity=severity, sure=sure, data=tuple(data))
+    )
 
 
 def _undeclared(files: list[_File], survey: Survey, graph: Graph) -> Iterator[Observed]:
@@ -216,7 +224,9 @@ def _refuted(f: _File, part: str) -> Iterator[Observed]:
             continue
         rows = [t for t in result["tensors"] if (t["channel"] == "T0" or t["log10_p"] <= ACCUSING) and _in_part(t["suspect"], part)]
         if rows:
-            because = f"{part!r} is attested as initialised at random; {len(rows)} of its tensors are not independent of {result['reference']}"
+            because = (
+                f"{part!r} is attested as initialised at random; {len(rows)} of its tensors are not independent of {result['reference']}"
+            )
             yield _found(NOT_RANDOM, f, because, result | {"tensors": rows}, model=model)
             return
 

@@ -1,6 +1,6 @@
-"""Index files against the files that are there: a shard that an index names and that is absent, and a total size that cannot be.
+"""Index files against the files that are there: shards that an index names and that are absent, and total sizes that cannot be.
 
-Spec of the SBOM, section 2: a shard named and absent is a line of the ledger; here a finding of low severity, so that a gate can ask for it.
+Spec of the SBOM, section 2: a shard that is named and absent is recorded; as a finding of low severity, so that a gate can ask for it.
 """
 
 from __future__ import annotations

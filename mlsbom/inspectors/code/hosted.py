@@ -12,100 +12,23 @@ from collections.abc import Iterator
 
 from mlsbom.inspectors import hubnames, providers
 from mlsbom.inspectors.code.calls import Call, under
+from mlsbom.inspectors.code.loaders import words
 from mlsbom.inspectors.code.values import Written
 from mlsbom.model import Evidence, Kind, Reference, Role
 
-MODEL_KEYS = (
-    "model",
-    "model_name",
-    "model_id",
-    "modelId",
-    "engine",
-    "deployment_name",
-    "azure_deployment",
-    "deployment_id",
-    "deployment",
-    "azure_ad_deployment",
-    "ai_model_id",
-    "model_version",
-    "embedding_model",
-    "llm",
-    "endpoint_name",
-    "repo_id",
-    "model_id_or_path",
-    "app",
-    "application",
-    "ref",
+MODEL_KEYS = words(
+    "model model_name model_id modelId engine deployment_name azure_deployment deployment_id deployment azure_ad_deployment "
+    "ai_model_id model_version embedding_model llm endpoint_name repo_id model_id_or_path app application ref"
 )
-URL_KEYS = (
-    "base_url",
-    "api_base",
-    "openai_api_base",
-    "azure_endpoint",
-    "endpoint_url",
-    "endpoint",
-    "api_url",
-    "server_url",
-    "api_endpoint",
-    "inference_server_url",
-    "host",
-    "anthropic_api_url",
-    "base_urls",
-    "url",
-    "uri",
-    "baseURL",
-    "nvidia_base_url",
-    "upstage_api_base",
-    "ollama_host",
-    "openai_proxy",
+URL_KEYS = words(
+    "base_url api_base openai_api_base azure_endpoint endpoint_url endpoint api_url server_url api_endpoint inference_server_url host "
+    "anthropic_api_url base_urls url uri baseURL nvidia_base_url upstage_api_base ollama_host openai_proxy"
 )
-FRAMEWORKS = (
-    "langchain",
-    "langchain_core",
-    "langchain_community",
-    "llama_index",
-    "haystack",
-    "haystack_integrations",
-    "dspy",
-    "instructor",
-    "pydantic_ai",
-    "crewai",
-    "autogen",
-    "autogen_ext",
-    "autogen_core",
-    "autogen_agentchat",
-    "smolagents",
-    "semantic_kernel",
-    "guidance",
-    "outlines",
-    "marvin",
-    "agents",
-    "agno",
-    "phi",
-    "strands",
-    "camel",
-    "ragas",
-    "deepeval",
-    "promptflow",
-    "aisuite",
-    "magentic",
-    "mirascope",
-    "ell",
-    "lmql",
-    "distilabel",
-    "mem0",
-    "letta",
-    "controlflow",
-    "litellm",
-    "openai_agents",
-    "google.adk",
-    "any_llm",
-    "trulens",
-    "vanna",
-    "embedchain",
-    "txtai",
-    "portkey_ai",
-    "langgraph",
+FRAMEWORKS = words(
+    "langchain langchain_core langchain_community llama_index haystack haystack_integrations dspy instructor pydantic_ai crewai "
+    "autogen autogen_ext autogen_core autogen_agentchat smolagents semantic_kernel guidance outlines marvin agents agno phi strands "
+    "camel ragas deepeval promptflow aisuite magentic mirascope ell lmql distilabel mem0 letta controlflow litellm openai_agents "
+    "google.adk any_llm trulens vanna embedchain txtai portkey_ai langgraph"
 )
 _SHAPES = re.compile(
     r"\.(?:chat\.completions\.(?:create|parse|stream)|completions\.create|responses\.(?:create|parse|stream)|messages\.(?:create|stream|"
@@ -120,71 +43,17 @@ _WRAPPER_ROOT = re.compile(
     r"(?:langchain|llama_index|haystack|autogen|pydantic_ai|smolagents|semantic_kernel|guidance|camel|agno|phi|dspy|crewai|autogen_ext|"
     r"ragas|deepeval|chromadb|distilabel|mirascope|outlines|txtai|mem0|vanna)"
 )
-_POSITIONAL = {
-    "GenerativeModel": 0,
-    "TextGenerationModel": 0,
-    "ChatModel": 0,
-    "InferenceClient": 0,
-    "AsyncInferenceClient": 0,
-    "run": 0,
-    "async_run": 0,
-    "stream": 0,
-    "subscribe": 0,
-    "submit": 0,
-    "completion": 0,
-    "acompletion": 0,
-    "embedding": 0,
-    "aembedding": 0,
-    "LM": 0,
-    "from_provider": 0,
-    "Agent": 0,
-    "init_chat_model": 0,
-    "init_embeddings": 0,
-    "OpenAIModel": 0,
-    "AnthropicModel": 0,
-    "GeminiModel": 0,
-    "GroqModel": 0,
-    "MistralModel": 0,
-    "OpenAI": 0,
-    "from_pretrained": 0,
-    "generate": 0,
-    "chat": 0,
-    "embed": 0,
-    "embeddings": 0,
-    "pull": 0,
-    "OpenAIChatModel": 0,
-    "openai": 0,
-    "LiteLLMModel": 0,
-    "InferenceClientModel": 0,
-    "GoogleModel": 0,
-    "Anthropic": 0,
-    "Model": 0,
-    "TextEmbeddingModel": 0,
-    "ImageGenerationModel": 0,
-    "get_model": 0,
-    "load_tool": 9,
-    "LLM": 0,
-}
-_POSITION_ROOTS = (
-    "google",
-    "vertexai",
-    "huggingface_hub",
-    "replicate",
-    "fal_client",
-    "litellm",
-    "dspy",
-    "instructor",
-    "pydantic_ai",
-    "langchain",
-    "guidance",
-    "outlines",
-    "ollama",
-    "smolagents",
-    "mirascope",
-    "inference_sdk",
-    "crewai",
-    "ell",
-    "magentic",
+_POSITIONAL = frozenset(
+    words(
+        "GenerativeModel TextGenerationModel ChatModel InferenceClient AsyncInferenceClient run async_run stream subscribe submit "
+        "completion acompletion embedding aembedding LM from_provider Agent init_chat_model init_embeddings OpenAIModel AnthropicModel "
+        "GeminiModel GroqModel MistralModel OpenAI from_pretrained generate chat embed embeddings pull OpenAIChatModel openai "
+        "LiteLLMModel InferenceClientModel GoogleModel Anthropic Model TextEmbeddingModel ImageGenerationModel get_model LLM"
+    )
+)
+_POSITION_ROOTS = words(
+    "google vertexai huggingface_hub replicate fal_client litellm dspy instructor pydantic_ai langchain guidance outlines ollama "
+    "smolagents mirascope inference_sdk crewai ell magentic"
 )
 _MANAGEMENT = frozenset({"hf_hub_download", "snapshot_download", "whoami", "login"})
 _NAME = re.compile(r"[A-Za-z@][\w.:/@+-]{0,150}\Z")
@@ -317,13 +186,12 @@ class Hosted:
         for key in MODEL_KEYS:
             if (node := call.keyword(key)) is not None:
                 yield node
-        position = _POSITIONAL.get(call.last)
         if (
-            position is not None
-            and len(call.node.args) > position
+            call.last in _POSITIONAL
+            and call.node.args
             and under(call.name.replace("()", ""), _POSITION_ROOTS) | call.name.startswith(("langchain", "google."))
         ):
-            yield call.node.args[position]
+            yield call.node.args[0]
 
     def _hosted(self, written: Written, provider: str, served: str, url: str | None, call: Call, node: ast.expr) -> Reference | None:
         text = written.text.strip()

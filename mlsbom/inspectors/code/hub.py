@@ -9,7 +9,7 @@ from functools import cache
 
 from mlsbom.inspectors import hubnames, providers
 from mlsbom.inspectors.code.calls import Call, under
-from mlsbom.inspectors.code.loaders import BUILDERS, CLASS_DATASETS, LOADERS, NO_DATASETS, ZOO_MODELS, Loader
+from mlsbom.inspectors.code.loaders import BUILDERS, CLASS_DATASETS, LOADERS, NO_DATASETS, ZOO_MODELS, Loader, words
 from mlsbom.inspectors.code.values import Written
 from mlsbom.model import Kind, Reference, Role
 
@@ -18,6 +18,10 @@ _ATTRS = ("split", "subfolder", "filename", "gguf_file", "weight_name", "variant
 _SIZE = re.compile(r"(?:tiny|base|small|medium|large|turbo|distil)[\w.-]*\Z")
 _ULTRALYTICS = re.compile(r"(?:(?:yolo|rtdetr|sam|mobile_sam|FastSAM|sam2)[\w.-]*)\.pt\Z")
 _SPACY = re.compile(r"[a-z]{2,3}_\w+_(?:sm|md|lg|trf)\Z")
+_SENTENCE_ROOTS = words("sentence_transformers keybert bertopic setfit langchain langchain_huggingface langchain_community chromadb")
+_SENTENCE = re.compile(
+    r"(?:all-|paraphrase-|multi-qa|msmarco|stsb|gtr|sentence-t5|LaBSE|distiluse|nli-|average_word|clip-ViT|use-cmlm|allenai)[\w.-]*\Z"
+)
 _WORD = re.compile(r"[A-Za-z][\w./+-]{1,95}\Z")
 _TFHUB = re.compile(r"https?://(?:tfhub\.dev|(?:www\.)?kaggle\.com/models)/([\w.-]+/[\w./-]+?)(?:/(\d+))?/?\Z")
 
@@ -119,42 +123,8 @@ def _reference(call: Call, loader: Loader, node: ast.expr, written: Written) -> 
         if named is None:
             return None
         name, hub, version = named[0], named[1], version or named[2]
-    if (
-        hub == "huggingface"
-        and "/" not in name
-        and under(
-            call.name,
-            (
-                "sentence_transformers",
-                "keybert",
-                "bertopic",
-                "setfit",
-                "langchain",
-                "langchain_huggingface",
-                "langchain_community",
-                "chromadb",
-            ),
-        )
-    ):
-        if hubnames.hub_name(name, single=True) and name.startswith(
-            (
-                "all-",
-                "paraphrase-",
-                "multi-qa",
-                "msmarco",
-                "stsb",
-                "gtr",
-                "sentence-t5",
-                "LaBSE",
-                "distiluse",
-                "nli-",
-                "average_word",
-                "clip-ViT",
-                "use-cmlm",
-                "allenai",
-            )
-        ):
-            name = f"sentence-transformers/{name}"
+    if hub == "huggingface" and under(call.name, _SENTENCE_ROOTS) and _SENTENCE.match(name):
+        name = f"sentence-transformers/{name}"
     role = Role.CALLS if kind == Kind.SERVICE else Role.USED
     return Reference(
         kind=kind,

@@ -27,11 +27,15 @@ SURE: Final = 0.6  # specs of the SBOM, section 5: import only
 _MODULES = 2_000  # modules of one file that are kept
 
 _LITERAL = re.compile(
-    r'"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""' r"|'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''"
-    r'|"[^"\\\n]*(?:\\.[^"\\\n]*)*"' r"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'|#[^\n]*|\\\r?\n",
+    r'"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""'
+    r"|'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''"
+    r'|"[^"\\\n]*(?:\\.[^"\\\n]*)*"'
+    r"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'|#[^\n]*|\\\r?\n",
     re.DOTALL,
 )
-_STATEMENT = re.compile(r"(?:^|[;:])[ \t\f]*(?:import[ \t]+(?P<names>[\w.][^\n;]*)|from[ \t]+(?P<module>[\w.]+)[ \t]+import\b)", re.MULTILINE | re.ASCII)
+_STATEMENT = re.compile(
+    r"(?:^|[;:])[ \t\f]*(?:import[ \t]+(?P<names>[\w.][^\n;]*)|from[ \t]+(?P<module>[\w.]+)[ \t]+import\b)", re.MULTILINE | re.ASCII
+)
 _ODD_SPACE = re.compile(r"[^\S \t\n\r\f]")
 _NAME = re.compile(r"\s*([A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*)")
 _DYNAMIC = ("import_module", "__import__")
@@ -70,7 +74,13 @@ def _source(blob: Blob) -> tuple[dict[str, Found], list[Shortfall]]:
     if b"\0" in data:
         raise Malformed("no valid Python: a NUL byte", offset=data.index(b"\0"))
     text, encoding, declared, _ = python.decode(data)
-    bad = encoding == "iso8859-1" and (declared or "utf-8").lower().replace("_", "-") not in ("iso8859-1", "iso-8859-1", "latin-1", "latin1", "l1")
+    bad = encoding == "iso8859-1" and (declared or "utf-8").lower().replace("_", "-") not in (
+        "iso8859-1",
+        "iso-8859-1",
+        "latin-1",
+        "latin1",
+        "l1",
+    )
     shortfalls = [Shortfall(status=Status.PARTIAL, reason=f"bytes that are no {declared or 'UTF-8'}: read as Latin-1")] if bad else []
     try:
         return scan(text), shortfalls
@@ -235,7 +245,12 @@ def _dynamic(node: ast.Call) -> str | None:
     func = node.func
     called = func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else ""
     first = node.args[0] if node.args else None
-    if called in _DYNAMIC and isinstance(first, ast.Constant) and isinstance(first.value, str) and re.fullmatch(r"[A-Za-z_][\w.]*", first.value):
+    if (
+        called in _DYNAMIC
+        and isinstance(first, ast.Constant)
+        and isinstance(first.value, str)
+        and re.fullmatch(r"[A-Za-z_][\w.]*", first.value)
+    ):
         return first.value
     return None
 

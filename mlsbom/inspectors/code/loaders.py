@@ -29,54 +29,23 @@ class Loader:
     """Keywords of which one has to be given and not be None or False (`pretrained=True`)."""
 
 
+def words(text: str) -> tuple[str, ...]:
+    """A table of words."""
+    return tuple(text.split())
+
+
 def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+    return frozenset(words(text))
 
 
-_ID = (
-    "pretrained_model_name_or_path",
-    "model_name_or_path",
-    "model_id",
-    "model_name",
-    "repo_id",
-    "model",
-    "pretrained_model_path",
-    "pretrained_model_link_or_path",
-    "model_path",
-    "base_model_name_or_path",
-    "tokenizer_name",
-    "hf_model_id",
-    "name",
-    "checkpoint",
+_ID = words(
+    "pretrained_model_name_or_path model_name_or_path model_id model_name repo_id model pretrained_model_path "
+    "pretrained_model_link_or_path model_path base_model_name_or_path tokenizer_name hf_model_id name checkpoint"
 )
-_LANG = (
-    "langchain",
-    "langchain_huggingface",
-    "langchain_community",
-    "langchain_core",
-    "llama_index",
-    "haystack",
-    "haystack_integrations",
-    "ragas",
-    "chromadb",
-    "txtai",
-    "autogen",
-    "smolagents",
-    "semantic_kernel",
-    "outlines",
-    "guidance",
-    "dspy",
-    "crewai",
-    "keybert",
-    "bertopic",
-    "spacy",
-    "semantic_router",
-    "lancedb",
-    "instructor",
-    "distilabel",
-    "camel",
-    "agno",
-    "mem0",
+_LANG = words(
+    "langchain langchain_huggingface langchain_community langchain_core llama_index haystack haystack_integrations ragas chromadb "
+    "txtai autogen smolagents semantic_kernel outlines guidance dspy crewai keybert bertopic spacy semantic_router lancedb instructor "
+    "distilabel camel agno mem0"
 )
 
 LOADERS: Final[tuple[Loader, ...]] = (
@@ -320,7 +289,7 @@ CLASS_DATASETS: Final = {
 }
 """Modules whose classes or modules are data sets by name (`torchvision.datasets.CIFAR10`)."""
 
-NO_DATASETS: Final = frozenset(["ImageFolder", "DatasetFolder", "FakeData", "VisionDataset", "utils", "vision", "folder", "MNISTDataset", "INFO", "Evaluator"])
+NO_DATASETS: Final = frozenset(words("ImageFolder DatasetFolder FakeData VisionDataset utils vision folder MNISTDataset INFO Evaluator"))
 
 ZOO_MODELS: Final = {
     "torchvision.models": "torchvision",
@@ -333,6 +302,9 @@ ZOO_MODELS: Final = {
 """Modules whose functions are models by name, trained where weights are asked for (`torchvision.models.resnet50(weights=…)`)."""
 
 BUILDERS: Final = frozenset(
-    ["json", "csv", "parquet", "text", "arrow", "pandas", "imagefolder", "audiofolder", "videofolder", "pdffolder", "webdataset", "xml", "sql", "generator", "spark", "cache", "hdf5", "lance", "bioset"]
+    words(
+        "json csv parquet text arrow pandas imagefolder audiofolder videofolder pdffolder webdataset xml sql generator spark cache hdf5 "
+        "lance bioset"
+    )
 )
 """Names under which `load_dataset` reads files of any origin: no data sets."""

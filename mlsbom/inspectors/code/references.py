@@ -62,8 +62,8 @@ def _addresses(code: Code) -> Iterator[Reference]:
         qualified = next((f"{b}.{attr}" for b in module.bindings.get(root, ()) if isinstance(b, str)), "") if attr else ""
         if qualified not in _ADDRESS:
             continue
-        for binding in bindings:
-            for written in code.values.texts(binding, module) if isinstance(binding, ast.expr) else ():
+        for binding in (b for b in bindings if isinstance(b, ast.expr)):
+            for written in code.values.texts(binding, module):
                 if url := shown_url(written):
                     host = providers.host_of(url)
                     yield Reference(
@@ -74,4 +74,4 @@ def _addresses(code: Code) -> Iterator[Reference]:
                         provider=providers.provider_of_host(host) or None,
                         attrs=(("flow", "bi-directional"),),
                         evidence=code.evidence(binding, written.sure),
-                    )  # type: ignore[arg-type]
+                    )

@@ -10,45 +10,27 @@ from mlsbom.inspectors import hubnames, providers
 from mlsbom.inspectors.code.calls import Call, under
 from mlsbom.inspectors.code.hosted import shown_url
 from mlsbom.inspectors.code.hub import data_url
+from mlsbom.inspectors.code.loaders import words
 from mlsbom.inspectors.code.values import Written
 from mlsbom.model import Kind, Reference, Role
 
-_HTTP = (
-    "requests",
-    "httpx",
-    "aiohttp",
-    "urllib.request",
-    "urllib3",
-    "websocket",
-    "websockets",
-    "grequests",
-    "treq",
-    "pycurl",
-    "niquests",
-    "curl_cffi",
-    "httplib2",
-    "tls_client",
-    "cloudscraper",
-    "requests_futures",
-    "aiohttp_retry",
-    "httpx_sse",
-    "sseclient",
-    "socketio",
-    "tornado.httpclient",
-    "urllib2",
-    "six.moves.urllib.request",
-    "simple_websocket",
-    "wsproto",
-    "gql.transport",
+_HTTP = words(
+    "requests httpx aiohttp urllib.request urllib3 websocket websockets grequests treq pycurl niquests curl_cffi httplib2 tls_client "
+    "cloudscraper requests_futures aiohttp_retry httpx_sse sseclient socketio tornado.httpclient urllib2 six.moves.urllib.request "
+    "simple_websocket wsproto gql.transport"
 )
 _VERBS = frozenset(
-    ["get", "post", "put", "patch", "delete", "head", "options", "request", "stream", "send", "urlopen", "Request", "urlretrieve", "ws_connect", "connect", "create_connection", "WebSocketApp", "fetch", "websocket_connect", "WebSocket", "build_request", "SSEClient", "EventSource", "aconnect_sse", "connect_sse", "HTTPTransport", "AIOHTTPTransport", "RequestsHTTPTransport", "urlopen", "open"]
+    words(
+        "get post put patch delete head options request stream send urlopen Request urlretrieve ws_connect connect create_connection "
+        "WebSocketApp fetch websocket_connect WebSocket build_request SSEClient EventSource aconnect_sse connect_sse HTTPTransport "
+        "AIOHTTPTransport RequestsHTTPTransport open"
+    )
 )
 _GRPC = frozenset({"insecure_channel", "secure_channel"})
 _TABLES = frozenset(
-    ["read_csv", "read_json", "read_parquet", "read_table", "read_excel", "read_feather", "scan_csv", "scan_parquet", "scan_ndjson", "read_ndjson", "read_text"]
+    words("read_csv read_json read_parquet read_table read_excel read_feather scan_csv scan_parquet scan_ndjson read_ndjson read_text")
 )
-_TABLE_ROOTS = ("pandas", "polars", "dask.dataframe", "pyarrow", "cudf", "modin", "ray.data", "duckdb")
+_TABLE_ROOTS = words("pandas polars dask.dataframe pyarrow cudf modin ray.data duckdb")
 _FETCH = {
     "load_state_dict_from_url": 0,
     "download_url_to_file": 0,
@@ -64,148 +46,28 @@ _FETCH = {
     "Pooch": 1,
     "create": 1,
 }
-_FETCH_ROOTS = (
-    "torch.hub",
-    "torch.utils.model_zoo",
-    "torchvision.datasets.utils",
-    "torchaudio",
-    "wget",
-    "gdown",
-    "keras.utils",
-    "tensorflow.keras.utils",
-    "tf_keras.utils",
-    "pooch",
-    "urllib.request",
-    "basicsr.utils.download_util",
-    "cached_path",
-    "beir.util",
-    "mim",
-    "mmengine",
-    "fvcore",
-    "iopath",
-    "fastai",
-    "huggingface_hub",
-    "monai.apps",
+_FETCH_ROOTS = words(
+    "torch.hub torch.utils.model_zoo torchvision.datasets.utils torchaudio wget gdown keras.utils tensorflow.keras.utils "
+    "tf_keras.utils pooch urllib.request basicsr.utils.download_util cached_path beir.util mim mmengine fvcore iopath fastai "
+    "huggingface_hub monai.apps"
 )
-_URL_KEYS = (
-    "base_url",
-    "api_base",
-    "endpoint",
-    "endpoint_url",
-    "server_url",
-    "api_url",
-    "api_endpoint",
-    "azure_endpoint",
-    "dsn",
-    "webhook_url",
-    "tracking_uri",
-    "account_url",
-    "service_url",
-    "connection_url",
-    "host",
-    "uri",
-    "url",
-    "collector_endpoint",
-    "address",
-    "cluster_url",
-    "database_url",
-    "gateway_url",
-    "proxy_url",
-    "vault_url",
-    "queue_url",
-    "origin",
+_URL_KEYS = words(
+    "base_url api_base endpoint endpoint_url server_url api_url api_endpoint azure_endpoint dsn webhook_url tracking_uri account_url "
+    "service_url connection_url host uri url collector_endpoint address cluster_url database_url gateway_url proxy_url vault_url "
+    "queue_url origin"
 )
 _ANY_KEYS = _URL_KEYS[: _URL_KEYS.index("host")]
-_CLIENT_ROOTS = (
-    "qdrant_client",
-    "weaviate",
-    "chromadb",
-    "pinecone",
-    "elasticsearch",
-    "opensearchpy",
-    "pymilvus",
-    "redis",
-    "pymongo",
-    "minio",
-    "sentry_sdk",
-    "posthog",
-    "mlflow",
-    "wandb",
-    "comet_ml",
-    "neptune",
-    "clearml",
-    "opentelemetry",
-    "langfuse",
-    "langsmith",
-    "tritonclient",
-    "gradio_client",
-    "slack_sdk",
-    "supabase",
-    "neo4j",
-    "influxdb_client",
-    "prometheus_client",
-    "phoenix",
-    "traceloop",
-    "segment",
-    "analytics",
-    "datadog",
-    "newrelic",
-    "statsd",
-    "amplitude",
-    "mixpanel",
-    "boto3",
-    "azure",
-    "vespa",
-    "label_studio_sdk",
-    "argilla",
-    "fastmcp",
-    "mcp",
-    "nats",
-    "kafka",
-    "zep_python",
-    "jina",
-    "bentoml",
-    "ray",
-    "helicone",
-    "opik",
-    "logfire",
-    "openlit",
-    "honeycomb",
-    "rollbar",
-    "bugsnag",
+_CLIENT_ROOTS = words(
+    "qdrant_client weaviate chromadb pinecone elasticsearch opensearchpy pymilvus redis pymongo minio sentry_sdk posthog mlflow wandb "
+    "comet_ml neptune clearml opentelemetry langfuse langsmith tritonclient gradio_client slack_sdk supabase neo4j influxdb_client "
+    "prometheus_client phoenix traceloop segment analytics datadog newrelic statsd amplitude mixpanel boto3 azure vespa "
+    "label_studio_sdk argilla fastmcp mcp nats kafka zep_python jina bentoml ray helicone opik logfire openlit honeycomb rollbar "
+    "bugsnag"
 )
-_TELEMETRY_ROOTS = (
-    "sentry_sdk",
-    "posthog",
-    "mlflow",
-    "wandb",
-    "comet_ml",
-    "neptune",
-    "clearml",
-    "opentelemetry",
-    "langfuse",
-    "langsmith",
-    "segment",
-    "analytics",
-    "datadog",
-    "ddtrace",
-    "newrelic",
-    "statsd",
-    "amplitude",
-    "mixpanel",
-    "phoenix",
-    "traceloop",
-    "prometheus_client",
-    "helicone",
-    "opik",
-    "logfire",
-    "openlit",
-    "honeycomb",
-    "rollbar",
-    "bugsnag",
-    "aim",
-    "trackio",
-    "swanlab",
+_TELEMETRY_ROOTS = words(
+    "sentry_sdk posthog mlflow wandb comet_ml neptune clearml opentelemetry langfuse langsmith segment analytics datadog ddtrace "
+    "newrelic statsd amplitude mixpanel phoenix traceloop prometheus_client helicone opik logfire openlit honeycomb rollbar bugsnag "
+    "aim trackio swanlab"
 )
 _TELEMETRY_STARTS = frozenset(
     {

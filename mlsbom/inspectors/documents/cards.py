@@ -94,8 +94,7 @@ def _space(front: Located) -> Iterator[Yield]:
     """A space: an application, with the models and data sets that it says it uses."""
     yield from state("name", front.get("title"), "root", confidence=0.5)
     yield from state("description", front.get("short_description"), "root")
-    for claim in model_card.licenses(front, "code"):
-        yield claim
+    yield from model_card.licenses(front, "code")
     for key, kind in (("models", Kind.MODEL), ("datasets", Kind.DATASET)):
         value = front.get(key)
         for one in value.each() if value is not None else ():

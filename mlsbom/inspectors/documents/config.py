@@ -1,4 +1,4 @@
-"""`config.json` and its kin: architecture, dimensions, dtype, quantisation, the code that a loader would run, and names that are no identity.
+"""`config.json` and its kin: architecture, sizes, dtype, quantisation, the code that a loader would run, and names that are no identity.
 
 Keys: `transformers` and `diffusers` configurations; `params.json` of the original releases; `open_clip_config.json`; processors.
 """

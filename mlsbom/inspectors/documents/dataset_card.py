@@ -63,17 +63,11 @@ def facts(front: Located) -> Iterator[Statement | Reference | LicenseClaim]:
     for one in source.each() if source is not None else ():
         name = one.text.removeprefix("extended|") if one.kind == "scalar" else ""
         if name and "|" not in name:
-            yield from dataset(one if name == one.text else _renamed(one, name), Role.SOURCE, "dataset")
+            yield from dataset(one if name == one.text else one.renamed(name), Role.SOURCE, "dataset")
     yield from _files(front)
     info = front.get("dataset_info")
     for one in info.each() if info is not None else ():
         yield from _info(one)
-
-
-def _renamed(value: Located, text: str) -> Located:
-    from mlsbom.formats.yaml import Node
-
-    return Located(Node("scalar", text, value.line or 0, plain=False), value.path)
 
 
 def _files(front: Located) -> Iterator[Statement]:

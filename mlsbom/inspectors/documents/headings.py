@@ -14,7 +14,8 @@ HEADINGS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     for field, pattern in (
         (
             "out_of_scope",
-            r"out[- ]of[- ]scope|misuse|not (?:be )?(?:intended|suitable)|prohibited|should not be used|범위 ?(?:외|밖)|금지|오용|사용하지 말",
+            r"out[- ]of[- ]scope|misuse|not (?:be )?(?:intended|suitable)|prohibited|should not be used|"
+            r"범위 ?(?:외|밖)|금지|오용|사용하지 말",
         ),
         (
             "intended_use",
@@ -44,7 +45,8 @@ HEADINGS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         ("contact", r"contact|maintainers?|support|문의|연락|담당자"),
         (
             "usage",
-            r"usage|how to (?:use|get started)|get(?:ting)? started|quick ?start|examples?$|inference|사용 ?(?:법|방법|예)|빠른 시작|시작하기|추론",
+            r"usage|how to (?:use|get started)|get(?:ting)? started|quick ?start|examples?$|inference|"
+            r"사용 ?(?:법|방법|예)|빠른 시작|시작하기|추론",
         ),
         ("explainability", r"explainab|interpretab|설명 ?가능성"),
         ("hardware", r"hardware|compute infrastructure|computational|하드웨어|장비|연산 ?자원"),
@@ -84,8 +86,9 @@ LABELS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     for field, pattern in (
         (
             "supplier",
-            r"(?:model |dataset )?(?:developed by|created by|creators?|developers?|publisher|publisher|provider|vendor|organi[sz]ation|"
-            r"model creator|curated by|produced by|maintained by)|개발(?:자|사|기관)|제작(?:자|사)?|만든 ?(?:이|곳)|공급(?:자|사)|제공(?:자|기관)",
+            r"(?:model |dataset )?(?:developed by|created by|creators?|developers?|publisher|provider|vendor|organi[sz]ation|"
+            r"model creator|curated by|produced by|maintained by)|"
+            r"개발(?:자|사|기관)|제작(?:자|사)?|만든 ?(?:이|곳)|공급(?:자|사)|제공(?:자|기관)",
         ),
         ("author", r"authors?|저자|작성자"),
         ("shared_by", r"shared by(?: \[optional\])?"),

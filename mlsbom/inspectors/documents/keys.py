@@ -12,23 +12,34 @@ from mlsbom.inspectors.documents.common import at
 from mlsbom.model import Kind, Reference, Role
 
 _MODEL = re.compile(
-    r"(?:\w+_)?(?:model|llm|encoder|tokenizer|checkpoint|embedder|embeddings?|reranker|teacher|student|vae|unet|controlnet|lora|pretrained|base_model|judge)(?:_(?:name_or_path|name|id|path|repo|repo_id|hf_id|uri|config|checkpoint|name_or_id|dir|link))*"
-    r"|pretrained(?:_model(?:_name)?(?:_or_path)?|_checkpoint|_weights|_name)?|hf_(?:model|repo|hub)(?:_id|_name|_repo)?|repo_id|model_?id|init_from|init_checkpoint|load_checkpoint|draft_model|model_args|default_model|autocomplete_model|storage_uri|model_uri|from_pretrained"
+    r"(?:\w+_)?(?:model|llm|encoder|tokenizer|checkpoint|embedder|embeddings?|reranker|teacher|student|vae|unet|controlnet|lora|"
+    r"pretrained|base_model|judge)(?:_(?:name_or_path|name|id|path|repo|repo_id|hf_id|uri|config|checkpoint|name_or_id|dir|link))*"
+    r"|pretrained(?:_model(?:_name)?(?:_or_path)?|_checkpoint|_weights|_name)?|hf_(?:model|repo|hub)(?:_id|_name|_repo)?|repo_id|"
+    r"model_?id|init_from|init_checkpoint|load_checkpoint|draft_model|model_args|default_model|autocomplete_model|storage_uri|model_uri|"
+    r"from_pretrained"
 )
 _NOT_MODEL = re.compile(
-    r".*(?:type|class|arch|dir|hub_model_id|output|save|export|log|cache|deployment_model|family|format|dim|size|length|max|num|dtype|parallel|registry)(?:_\w+)?|hub_model_id|push_to_hub_model_id|model_dir|checkpoint_dir|model_file|encoder_layers|run_name|model_max_length|served_model_name"
+    r".*(?:type|class|arch|dir|hub_model_id|output|save|export|log|cache|deployment_model|family|format|dim|size|length|max|num|dtype|"
+    r"parallel|registry)(?:_\w+)?|hub_model_id|push_to_hub_model_id|model_dir|checkpoint_dir|model_file|encoder_layers|run_name|"
+    r"model_max_length|served_model_name"
 )
 _DATASET = re.compile(
-    r"(?:\w+_)?(?:data_?sets?)(?:_(?:name|path|id|repo|repo_id|name_or_path|mixer|list|names|paths|hf|uri))*|(?:train|training|eval|evaluation|test|val|valid|validation|calibration|calib|instruct|pretrain|sft|dpo)_(?:data|set|ds|path|file|files|corpus)|hf_dataset|data_path|data_files|data_name|data_id|benchmarks?|eval_tasks"
+    r"(?:\w+_)?(?:data_?sets?)(?:_(?:name|path|id|repo|repo_id|name_or_path|mixer|list|names|paths|hf|uri))*|(?:train|training|eval|"
+    r"evaluation|test|val|valid|validation|calibration|calib|instruct|pretrain|sft|dpo)_(?:data|set|ds|path|file|files|corpus)|"
+    r"hf_dataset|data_path|data_files|data_name|data_id|benchmarks?|eval_tasks"
 )
 _NOT_DATASET = re.compile(
-    r".*(?:_dir|_cache|_prepared_path|_type|_num_proc|_workers|_size|_split|_format|_kwargs|_config_name|_text_field|_seed|_columns?|_info|output\w*)"
+    r".*(?:_dir|_cache|_prepared_path|_type|_num_proc|_workers|_size|_split|_format|_kwargs|_config_name|_text_field|_seed|_columns?|"
+    r"_info|output\w*)"
 )
 _ENDPOINT = re.compile(
-    r"(?:\w+_)?(?:api_base|base_url|api_url|endpoint|endpoints|endpoint_url|server_url|service_url|inference_url|webhook_url|webhook|tracking_uri|api_endpoint|gateway_url|dsn|llm_url|model_url|embedding_url|api_host|backend_url|proxy_url|collector_url)|api_base_url|openai_proxy"
+    r"(?:\w+_)?(?:api_base|base_url|api_url|endpoint|endpoints|endpoint_url|server_url|service_url|inference_url|webhook_url|webhook|"
+    r"tracking_uri|api_endpoint|gateway_url|dsn|llm_url|model_url|embedding_url|api_host|backend_url|proxy_url|collector_url)|"
+    r"api_base_url|openai_proxy"
 )
 _SERVING = re.compile(
-    r"(?:(?:openai|azure|azure_openai|llm|model|inference|anthropic|ollama|vllm|chat|completion)_)?(?:api_base|base_url|api_url|endpoint|endpoint_url|server_url|inference_url|api_base_url|api_endpoint|api_host)|llm_url|model_url|inference_url|azure_endpoint"
+    r"(?:(?:openai|azure|azure_openai|llm|model|inference|anthropic|ollama|vllm|chat|completion)_)?(?:api_base|base_url|api_url|"
+    r"endpoint|endpoint_url|server_url|inference_url|api_base_url|api_endpoint|api_host)|llm_url|model_url|inference_url|azure_endpoint"
 )
 _ENVIRONMENT = re.compile(r"(?:\w+_)?(?:url|uri|endpoint|base|host|dsn|server|webhook)")
 _PROVIDER = (
@@ -89,7 +100,8 @@ _INNER = frozenset(
     }
 )
 _MODEL_HOLDER = re.compile(
-    r"(?:\w+_)?(?:models?|llms?|encoders?|tokenizer|teacher|student|embeddings?|embedder|reranker|generator|backbone|vae|unet|controlnets?|loras?|draft|judge|base_model|language_model|vision_tower|speculative(?:_config)?)"
+    r"(?:\w+_)?(?:models?|llms?|encoders?|tokenizer|teacher|student|embeddings?|embedder|reranker|generator|backbone|vae|unet|"
+    r"controlnets?|loras?|draft|judge|base_model|language_model|vision_tower|speculative(?:_config)?)"
 )
 _DATA_HOLDER = re.compile(
     r"(?:\w+_)?(?:data_?sets?|data|corpora|corpus|benchmarks?|train_ds|validation_ds|test_ds)|train|eval|test|validation|dataset_mixer"
@@ -97,7 +109,34 @@ _DATA_HOLDER = re.compile(
 _TEST = re.compile(r"(?:^|[._\[])(?:test|eval|evaluation|val|valid|validation|benchmark)", re.I)
 _TELEMETRY = re.compile(r"otlp|sentry|telemetry|tracking|dsn\Z|analytics|wandb|metrics_url|collector", re.I)
 _BUILDERS = frozenset(
-    ["json", "csv", "parquet", "text", "arrow", "pandas", "imagefolder", "audiofolder", "webdataset", "xml", "sql", "local", "custom", "hf", "huggingface", "file", "files", "default", "auto", "s3", "gcs", "jsonl", "alpaca", "sharegpt", "chat_template", "completion"]
+    [
+        "json",
+        "csv",
+        "parquet",
+        "text",
+        "arrow",
+        "pandas",
+        "imagefolder",
+        "audiofolder",
+        "webdataset",
+        "xml",
+        "sql",
+        "local",
+        "custom",
+        "hf",
+        "huggingface",
+        "file",
+        "files",
+        "default",
+        "auto",
+        "s3",
+        "gcs",
+        "jsonl",
+        "alpaca",
+        "sharegpt",
+        "chat_template",
+        "completion",
+    ]
 )
 _HUB_ORGS = frozenset(
     {
@@ -213,9 +252,9 @@ class Reading:
             or (inner and _MODEL_HOLDER.fullmatch(where.holder))
             or (key == "engine" and (where.access or where.provider))
         ):
-            if not ("litellm_params" in siblings and key == "model_name"):
-                for one in scalars:
-                    yield from self._model(one, key, where, siblings)
+            alias = key == "model_name" and "litellm_params" in siblings
+            for one in () if alias else scalars:
+                yield from self._model(one, key, where)
         for one in scalars:
             yield from self._service(one, key, where, siblings)
 
@@ -233,7 +272,7 @@ class Reading:
                     evidence=at(weight),
                 )
 
-    def _model(self, value: Located, key: str, where: _Where, siblings: set[str]) -> Iterator[Reference]:
+    def _model(self, value: Located, key: str, where: _Where) -> Iterator[Reference]:
         text = value.text.strip()
         if "${" in text or "{{" in text or len(text) > 200 or " " in text:
             return
@@ -338,7 +377,8 @@ class Reading:
         near = key in ("url", "uri", "host", "address") and bool(
             siblings & {"model", "provider", "api_key", "apikey", "headers", "method", "token", "timeout", "auth"}
             or re.fullmatch(
-                r"(?:\w+_)?(?:api|services?|servers?|llm|endpoints?|backend|client|remote|vector_?(?:db|store)|qdrant|milvus|weaviate|elasticsearch|inference|triton|gateway)",
+                r"(?:\w+_)?(?:api|services?|servers?|llm|endpoints?|backend|client|remote|vector_?(?:db|store)|qdrant|milvus|weaviate|"
+                r"elasticsearch|inference|triton|gateway)",
                 where.holder,
             )
         )

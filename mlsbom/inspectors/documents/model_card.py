@@ -89,15 +89,10 @@ def facts(front: Located) -> Iterator[Statement | Reference | LicenseClaim]:
     title = front.get("model_name") or front.get("title") or front.get("model_id")
     if title is not None and title.text and title.text.lower() not in ("null", "model"):
         yield from state("name", title, plain=title.text.rsplit("/", 1)[-1])
-    for name in ("model-index", "model_index"):
-        index = front.get(name)
-        first = (
-            next(iter(index.each()), None).get("name")
-            if index is not None and index.kind == "sequence" and next(iter(index.each()), None)
-            else None
-        )  # type: ignore[union-attr]
-        if first is not None and first.text:
-            yield from state("name", first, confidence=0.7)
+    index = front.get("model-index") or front.get("model_index")
+    first = next((model.get("name") for model in index.each()), None) if index is not None else None
+    if first is not None and first.text:
+        yield from state("name", first, confidence=0.7)
 
 
 def licenses(front: Located, part: str, about: str = "owner") -> Iterator[LicenseClaim]:
@@ -159,19 +154,13 @@ def _tags(front: Located) -> Iterator[Statement | Reference]:
         kind, _, name = tag.text.partition(":")
         yield from tag_links(tag, "owner")
         if kind == "dataset" and name:
-            yield from dataset(Located(_renamed(tag, name), tag.path), Role.TRAIN)
+            yield from dataset(tag.renamed(name), Role.TRAIN)
         elif kind == "base_model" and name:
             relation, _, rest = name.partition(":")
             known = relation in RELATIONS and bool(rest)
-            yield from base_model(Located(_renamed(tag, rest if known else name), tag.path), relation if known else "unknown")
+            yield from base_model(tag.renamed(rest if known else name), relation if known else "unknown")
         elif kind not in ("arxiv", "doi", "license", "region"):
             yield from state("tag", tag, plain=tag.text[:200])
-
-
-def _renamed(tag: Located, text: str) -> object:
-    from mlsbom.formats.yaml import Node
-
-    return Node("scalar", text, tag.line or 0, plain=False)
 
 
 def relation_of(front: Located, bases: int) -> str:

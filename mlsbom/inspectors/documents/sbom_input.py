@@ -101,7 +101,7 @@ def _service(service: Located) -> Iterator[Reference]:
     endpoints = service.get("endpoints")
     urls = [e.text for e in endpoints.each() if e.text.startswith(("http", "ws", "grpc"))] if endpoints is not None else []
     if name and place is not None:
-        for url in urls or [None]:
+        for url in (*urls, *((None,) if not urls else ())):
             yield Reference(
                 kind=Kind.SERVICE,
                 name=name,

@@ -24,9 +24,12 @@ RULES: tuple[Rule, ...] = ()
 
 SIZE_LIMIT = 1 << 20
 _READ_ELSEWHERE = re.compile(
-    r"(?:tokenizer(?:_config)?|special_tokens_map|vocab|merges|adapter_config|generation_config|model_index|modules|(?:pre)?processor_config|preprocessor_config|package|package-lock|composer|tsconfig|jsconfig|deno|renovate|"
-    r"trainer_state|dataset_infos?|dataset_dict|config_sentence_transformers|sentence_bert_config|chat_template|\.?mcp|claude_desktop_config|mcp_config|croissant|.*\.index|.*\.cdx|.*\.spdx|.*bom|.*sbom|.*\.sigstore|.*_results)\.json\Z"
-    r"|(?:docker-)?compose.*\.ya?ml\Z|environment.*\.ya?ml\Z|conda.*\.ya?ml\Z|pyproject\.toml\Z|pnpm-lock\.yaml\Z|mkdocs\.ya?ml\Z|\.pre-commit.*\Z|pylock.*\.toml\Z|pixi\.toml\Z|cargo\.toml\Z|pipfile\Z|mlsbom\.toml\Z|.*\.lock\Z|codecov\.ya?ml\Z|dependabot\.ya?ml\Z"
+    r"(?:tokenizer(?:_config)?|special_tokens_map|vocab|merges|adapter_config|generation_config|model_index|modules|"
+    r"(?:pre)?processor_config|preprocessor_config|package|package-lock|composer|tsconfig|jsconfig|deno|renovate|"
+    r"trainer_state|dataset_infos?|dataset_dict|config_sentence_transformers|sentence_bert_config|chat_template|\.?mcp|"
+    r"claude_desktop_config|mcp_config|croissant|.*\.index|.*\.cdx|.*\.spdx|.*bom|.*sbom|.*\.sigstore|.*_results)\.json\Z"
+    r"|(?:docker-)?compose.*\.ya?ml\Z|environment.*\.ya?ml\Z|conda.*\.ya?ml\Z|pyproject\.toml\Z|pnpm-lock\.yaml\Z|mkdocs\.ya?ml\Z|"
+    r"\.pre-commit.*\Z|pylock.*\.toml\Z|pixi\.toml\Z|cargo\.toml\Z|pipfile\Z|mlsbom\.toml\Z|.*\.lock\Z|codecov\.ya?ml\Z|dependabot\.ya?ml\Z"
 )
 _WORKFLOW = re.compile(r"(?:^|/)(?:\.github|\.gitlab|\.circleci|node_modules|\.vscode|\.devcontainer)/")
 _TRAINING = frozenset(
@@ -216,6 +219,6 @@ def _hyperparameters(root: Located) -> Iterator[Statement]:
             if isinstance(plain, (int, float, str)) and plain != "" and not (isinstance(plain, str) and len(plain) > 60):
                 yield Statement(field="hyperparameter", value={"name": key, "value": plain}, evidence=at(value, 0.7))
     for key in ("hardware", "gpu_type", "accelerator_type"):
-        value = root.get(key)
-        if value is not None and value.text and re.search(r"[A-Za-z]\d|TPU|GPU", value.text):
-            yield from state("hardware", value)
+        stated = root.get(key)
+        if stated is not None and re.search(r"[A-Za-z]\d|TPU|GPU", stated.text):
+            yield from state("hardware", stated)

@@ -8,8 +8,9 @@ from typing import Final
 
 from mlsbom.blob import Blob
 from mlsbom.errors import BudgetExceeded, Malformed, Opaque, ReadError
-from mlsbom.formats import FAMILY, codecs, sevenzip
+from mlsbom.formats import codecs, sevenzip
 from mlsbom.formats.tar import TarDirectory, read_tar
+from mlsbom.formats.zip import read_zip
 from mlsbom.inspectors import Context, Member, Yield
 from mlsbom.inspectors.weights import archive_rules as rules
 from mlsbom.inspectors.weights.ziparchive import at, inspect_zip, link, name_findings, shortfall
@@ -26,16 +27,25 @@ _ZF: Final = re.compile(rb"ZF(?:0x[0-9a-fA-F]+\s*)?")
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     """Everything that the blob's container formats hold. A blob that is several is opened as each."""
     formats = context.formats
-    if "zip" in formats or any(FAMILY.get(f) == "weights" and blob.head.startswith(b"PK") for f in formats):
-        yield from inspect_zip(blob, context)
     if "tar" in formats:
         yield from _tar(blob, context)
+    if "zip" in formats and not ("tar" in formats and _inside_tar(blob)):
+        yield from inspect_zip(blob, context)
     if "7z" in formats:
         yield from _sevenzip(blob, context)
     for codec in [f for f in formats if f in CODECS]:
         yield from _wrapped(blob, codec, context)
     if "rar" in formats:
         yield Shortfall(status=Status.OPAQUE, reason="a rar archive, for which there is no reader; unpack it first")
+
+
+def _inside_tar(blob: Blob) -> bool:
+    """Whether the zip archive that ends a tar is a member of it, and not one of its own."""
+    try:
+        zipped = blob.parsed(read_zip)
+        return any(e.data <= zipped.start and zipped.end <= e.data + e.size for e in blob.parsed(read_tar).entries)
+    except ReadError:
+        return False
 
 
 # --- single streams -------------------------------------------------------------------------------------------------------------------

@@ -38,8 +38,10 @@ def _array(blob: Blob) -> Iterator[Yield]:
         header = blob.parsed(read_npy)
     except Malformed as e:
         where = Evidence(offset=e.offset or 0, technique=Technique.BINARY, confidence=1.0)
-        rule = EXPRESSION if e.key == "header" else BOUNDS
-        yield rule.finding(str(e), evidence=where)
+        if e.key == "header":
+            yield EXPRESSION.finding(str(e), evidence=where)
+        elif e.key:
+            yield BOUNDS.finding(str(e), evidence=where)
         yield Shortfall(status=Status.PARTIAL, reason=str(e), evidence=where)
         return
     yield Statement(field="format_version", value=f"npy {header.version[0]}.{header.version[1]}", about="file", evidence=_SEEN)

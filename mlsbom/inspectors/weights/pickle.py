@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -15,9 +14,9 @@ from mlsbom.formats.pickle import Big, Call, Name as PickleName, Pickles, Stream
 from mlsbom.inspectors import Context, Member, Yield
 from mlsbom.inspectors.weights import pickle_rules as rules
 from mlsbom.inspectors.weights.tensors import statements, table
-from mlsbom.judges import marks
 from mlsbom.judges.callables import Callables, callables, describe
-from mlsbom.judges.folding import Folder, bytes_evidence, unpack
+from mlsbom.judges.folding import Folder, unpack
+from mlsbom.judges.programs import program
 from mlsbom.judges.pickles import Note, StreamJudge, texts
 from mlsbom.model import AnyFact, Confidence, Evidence, Finding, Name, Phase, Severity, Shortfall, Statement, Status, Technique
 
@@ -140,45 +139,32 @@ def _text(text: str | bytes, judge: Callables, budget: Budget) -> Iterator[Findi
     if len(text) < 8:
         return
     inner = text if isinstance(text, bytes) else unpack(text)
-    if inner is not None and (calls := _pickled_calls(inner, judge, budget)):
-        yield rules.NESTED.finding(f"keeps a pickle that calls {calls}", sure=Confidence.MEDIUM)
+    if inner is not None and (what := _pickled(inner, judge, budget)):
+        yield rules.NESTED.finding(f"keeps a pickle as data, which {what}", sure=Confidence.MEDIUM)
         return
     if isinstance(text, bytes):
         try:
             text = text.decode("utf-8")
         except UnicodeDecodeError:
             return
-    what = is_program(text)
+    what = program(text, judge)
     if what:
-        yield rules.TEXT.finding(f"keeps source code that {what}: {describe(text, 120)}", sure=Confidence.LOW)
+        yield rules.TEXT.finding(f"keeps source code that calls {what}: {describe(text, 120)}", sure=Confidence.LOW)
 
 
-def _pickled_calls(data: bytes, judge: Callables, budget: Budget) -> str | None:
-    """What a pickle in a literal would call, where that is not all known to be harmless."""
-    if len(data) < 8 or not (data[:1] == b"\x80" and data[1] in (2, 3, 4, 5) or (b"\n" in data and data.rstrip(b"\n").endswith(b"."))):
+def _pickled(data: bytes, judge: Callables, budget: Budget) -> str | None:
+    """What a literal does that is a whole pickle, or None: one with a protocol header counts as it is, one of text only with a call that is not known to be harmless."""
+    headed = data[:1] == b"\x80" and data[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
+    if len(data) < 8 or not (headed or (b"\n" in data and data.endswith(b"."))):
         return None
     try:
         stream = read_stream(BytesBlob(data), 0, budget)
     except ReadError:
         return None
-    names = [n for n in stream.names if not n.computed]
-    bad = next((n for n in names if not judge.judge(n.module, n.name).good), None)
-    return f"{bad.module}.{bad.name}" if bad is not None and stream.calls else None
-
-
-def is_program(text: str) -> str | None:
-    """What a text does as a Python program that reaches the system, or None: it must parse, and hold a call."""
-    if len(text) > 1 << 16 or "(" not in text:
-        return None
-    found = marks.code(text)
-    if found is None:
-        return None
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return None
-    calls = any(isinstance(n, ast.Call) for n in ast.walk(tree))
-    return found[0] if calls and not (len(tree.body) == 1 and isinstance(tree.body[0], ast.Expr) and isinstance(tree.body[0].value, ast.Constant | ast.Name)) else None
+    bad = next((n for n in stream.names if not n.computed and not judge.judge(n.module, n.name).good), None)
+    if bad is not None and stream.calls:
+        return f"calls {bad.module}.{bad.name}"
+    return "nothing here loads" if headed and stream.stopped and stream.end == len(data) else None
 
 
 # --- damage and disguise ----------------------------------------------------------------------------------------------------------------
@@ -196,7 +182,8 @@ def _damage(blob: Blob, pickles: Pickles) -> Iterator[AnyFact]:
             continue
         if blob.read_at(offset, min(length, 1 << 16)).strip(b"\0\n") or length > 1 << 16:
             yield rules.MALFORMED.finding(f"{length} bytes follow that are no pickle", evidence=_at(offset))
-            yield Shortfall(status=Status.PARTIAL, reason=f"{length} bytes behind the pickle are of no known kind", evidence=_at(offset))
+    if pickles.unread:
+        yield Shortfall(status=Status.PARTIAL, reason=f"{pickles.unread} bytes behind the pickle were not searched for further ones")
 
 
 def _disguised(blob: Blob, pickles: Pickles, context: Context) -> Iterator[Finding]:

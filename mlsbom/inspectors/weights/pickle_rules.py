@@ -10,6 +10,7 @@ SHADOWING = Rule(id="PICKLE-SHADOWING", title="Loading changes a module, class o
 TRAVERSAL = Rule(id="PICKLE-TRAVERSAL", title="A name reaches through a trusted module to something else", severity=Severity.HIGH)
 COMPUTED = Rule(id="PICKLE-COMPUTED-NAME", title="What is imported or called is computed while loading", severity=Severity.HIGH)
 ARGUMENT = Rule(id="PICKLE-ARGUMENT", title="A harmless callable gets arguments that honest files do not give it", severity=Severity.HIGH)
+CODE = Rule(id="PICKLE-CODE-OBJECT", title="Loading makes code from bytes of the file", severity=Severity.HIGH)
 DUAL = Rule(id="PICKLE-DUAL-USE", title="Loading calls something that can reach dangerous callables", severity=Severity.MEDIUM)
 UNKNOWN = Rule(id="PICKLE-UNKNOWN-CALLABLE", title="Loading uses a callable that no list knows", severity=Severity.MEDIUM)
 EXTENSION = Rule(id="PICKLE-EXTENSION-CODE", title="A name is taken from the loading program's extension registry", severity=Severity.MEDIUM)
@@ -19,4 +20,4 @@ TEXT = Rule(id="PICKLE-CODE-TEXT", title="Source code that reaches the system is
 MALFORMED = Rule(id="PICKLE-MALFORMED", title="A pickle is damaged or followed by other bytes", severity=Severity.LOW)
 DISGUISED = Rule(id="PICKLE-DISGUISED", title="A pickle under the name of a format that runs no code", severity=Severity.MEDIUM)
 
-RULES = (CALL, STATE, SHADOWING, TRAVERSAL, COMPUTED, ARGUMENT, DUAL, UNKNOWN, EXTENSION, PERSISTENT, NESTED, TEXT, MALFORMED, DISGUISED)
+RULES = (CALL, STATE, SHADOWING, TRAVERSAL, COMPUTED, ARGUMENT, CODE, DUAL, UNKNOWN, EXTENSION, PERSISTENT, NESTED, TEXT, MALFORMED, DISGUISED)

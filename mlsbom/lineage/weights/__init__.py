@@ -20,17 +20,17 @@ from mlsbom.lineage.weights.raw import FLOATS, SMALL_INTEGERS
 from mlsbom.lineage.weights.scales import apply_by_name
 
 READERS: Final[dict[str, str]] = {
-    "safetensors": "safetensors", "gguf": "gguf", "torchscript": "torch", "torch-zip": "torch", "pickle": "torch", "torch-legacy": "torch", "onnx": "onnx",
-    "tflite": "tflite", "keras-zip": "hdf5", "hdf5": "hdf5", "npz": "numpy", "npy": "numpy", "paddle": "paddle", "tfjs": "tfjs",
-    "json": "tfjs",
+    "safetensors": "safetensors", "gguf": "gguf", "onnx": "onnx", "torchscript": "torch", "torch-zip": "torch", "torch-legacy": "torch",
+    "pickle": "torch", "tflite": "tflite", "keras-zip": "hdf5", "hdf5": "hdf5", "npz": "numpy", "npy": "numpy", "paddle": "paddle",
+    "tfjs": "tfjs", "json": "tfjs",
 }  # fmt: skip
 """Format -> module of this package. The first format of a file that has one is read."""
 
 MAX_FILES: Final = 4096
 MAX_DEPTH: Final = 8
 _WEIGHT_SUFFIXES: Final = (
-    ".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".jit", ".onnx", ".tflite", ".h5", ".hdf5", ".keras", ".npz", ".npy", ".pdiparams", ".pdmodel",
-    ".pdparams", ".weights", ".data", ".pkl", ".pickle", ".model", ".json", ".pb", ".mlmodel", ".msgpack", ".ort", ".th",
+    ".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".th", ".jit", ".onnx", ".ort", ".tflite", ".h5", ".hdf5", ".keras", ".npz",
+    ".npy", ".pdiparams", ".pdmodel", ".pdparams", ".weights", ".data", ".pkl", ".pickle", ".model", ".json",
 )  # fmt: skip
 
 

@@ -74,7 +74,7 @@ def _scaled(q: Array, scale: Array) -> Array:
 def _q2_k(b: Array) -> Array:
     scale, low = _half(b, 80) * (b[:, :16] & 15), _half(b, 82) * (b[:, :16] >> 4)
     q = _bits(b[:, 16:80], 32, 2).astype(np.float32)
-    return _scaled(q, scale) - np.repeat(low, 16, axis=1)
+    return np.asarray(_scaled(q, scale) - np.repeat(low, 16, axis=1))
 
 
 def _q3_k(b: Array) -> Array:
@@ -94,7 +94,7 @@ def _k_scales(s: Array) -> tuple[Array, Array]:
 
 def _with_minima(b: Array, q: Array) -> Array:
     scale, low = _k_scales(b[:, 4:16])
-    return _scaled(q, _half(b, 0) * scale) - np.repeat(_half(b, 2) * low, 32, axis=1)
+    return np.asarray(_scaled(q, _half(b, 0) * scale) - np.repeat(_half(b, 2) * low, 32, axis=1))
 
 
 def _q4_k(b: Array) -> Array:

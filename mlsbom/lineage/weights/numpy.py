@@ -66,5 +66,3 @@ def _array(blob: Blob, name: str, weights: Weights) -> None:
         raise Opaque(f"values of kind {str(descr)[:40]!r} are not read")
     dtype = "BOOL" if kind[1] == "b" else f"{_KINDS[kind[1]]}{int(kind[2]) * 8}"
     add_row(name, dtype, tuple(reversed(shape)) if fortran else shape, 8 + width + length, blob, weights)
-
-

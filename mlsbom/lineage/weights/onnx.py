@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -22,8 +23,8 @@ from mlsbom.lineage.weights.scales import scaled, values_of
 from mlsbom.lineage.weights.table import stored_size
 
 DTYPES: Final = {
-    1: "F32", 2: "U8", 3: "I8", 4: "U16", 5: "I16", 6: "I32", 7: "I64", 9: "BOOL", 10: "F16", 11: "F64", 12: "U32", 13: "U64", 14: "C64", 15: "C128", 16: "BF16",
-    17: "F8_E4M3", 19: "F8_E5M2",
+    1: "F32", 2: "U8", 3: "I8", 4: "U16", 5: "I16", 6: "I32", 7: "I64", 9: "BOOL", 10: "F16", 11: "F64", 12: "U32", 13: "U64", 14: "C64",
+    15: "C128", 16: "BF16", 17: "F8_E4M3", 19: "F8_E5M2",
 }  # fmt: skip
 """TensorProto.DataType. 21 and 22 (two 4-bit integers a byte) are handled apart."""
 NIBBLES: Final = {21: False, 22: True}
@@ -32,8 +33,8 @@ MAX_TENSORS: Final = 1_000_000
 MAX_TYPED: Final = 64 << 20
 TYPED: Final = {4: "<f4", 10: "<f8"}
 QUANTISED_OPS: Final = {
-    "DequantizeLinear": ((0, 1, 2),), "QLinearConv": ((3, 4, 5),), "QLinearMatMul": ((3, 4, 5),), "QGemm": ((3, 4, 5),), "QLinearAdd": ((3, 4, 5),),
-    "QAttention": ((1, 4, 7),), "DynamicQuantizeMatMul": ((1, 2, 3),),
+    "DequantizeLinear": (0, 1, 2), "QLinearConv": (3, 4, 5), "QLinearMatMul": (3, 4, 5), "QGemm": (3, 4, 5), "QLinearAdd": (3, 4, 5),
+    "QAttention": (1, 4, 7), "DynamicQuantizeMatMul": (1, 2, 3),
 }  # fmt: skip
 """Operator -> places of (weight, scale, zero point) among its inputs: onnx operators and those of ONNX Runtime (com.microsoft)."""
 
@@ -114,9 +115,9 @@ def _node(blob: Blob, span: Span, weights: Weights, graph: _Graph, path: str, de
     axis = None
     for attribute in attributes:
         axis = _attribute(blob, attribute, weights, graph, path, label, depth) if axis is None else axis
-    for w, scale, zero in QUANTISED_OPS.get(operator, ()):
-        if len(inputs) > scale:
-            graph.links.setdefault(inputs[w], (inputs[scale], inputs[zero] if len(inputs) > zero else "", axis))
+    w, scale, zero = QUANTISED_OPS.get(operator, (0, len(inputs), 0))
+    if len(inputs) > scale:
+        graph.links.setdefault(inputs[w], (inputs[scale], inputs[zero] if len(inputs) > zero else "", axis))
 
 
 def _attribute(blob: Blob, span: Span, weights: Weights, graph: _Graph, path: str, label: str, depth: int) -> int | None:
@@ -140,7 +141,9 @@ def _initialiser(blob: Blob, span: Span, weights: Weights, graph: _Graph, path: 
     kind, name, raw, external, typed = 0, "", None, [], []
     for number, wire, value in _fields(blob, *span):
         if number == 1:
-            dims += protobuf.packed(wire, value if isinstance(value, int) else memoryview(blob.read_at(value[0], min(value[1] - value[0], 1024))))
+            dims += protobuf.packed(
+                wire, value if isinstance(value, int) else memoryview(blob.read_at(value[0], min(value[1] - value[0], 1024)))
+            )
         elif number == 2 and isinstance(value, int):
             kind = value
         elif number == 8:
@@ -165,7 +168,14 @@ def _initialiser(blob: Blob, span: Span, weights: Weights, graph: _Graph, path: 
 
 
 def _tensor(
-    blob: Blob, name: str, kind: int, shape: tuple[int, ...], raw: Span | None, external: list[Span], typed: list[tuple[int, int, int | Span]], weights: Weights
+    blob: Blob,
+    name: str,
+    kind: int,
+    shape: tuple[int, ...],
+    raw: Span | None,
+    external: list[Span],
+    typed: list[tuple[int, int, int | Span]],
+    weights: Weights,
 ) -> Tensor | None:
     if any(d < 0 for d in shape):
         raise Malformed(f"a shape with {shape}")
@@ -212,7 +222,13 @@ def _varints(blob: Blob, typed: list[tuple[int, int, int | Span]], dtype: str, e
     out: list[float] = []
     for number, _, value in typed:
         if isinstance(value, int):
-            out.append(float(np.array(value, np.uint32).view(np.float32)) if number == 4 else float(np.array(value, np.uint64).view(np.float64)) if number == 10 else value)
+            out.append(
+                float(np.array(value, np.uint32).view(np.float32))
+                if number == 4
+                else float(np.array(value, np.uint64).view(np.float64))
+                if number == 10
+                else value
+            )
             continue
         if value[1] - value[0] > MAX_TYPED:
             raise TooLarge(f"{value[1] - value[0]} bytes of typed data")
@@ -255,7 +271,7 @@ def _dequantised(graph: _Graph) -> list[Tensor]:
             zero, axis = by_name.get(link[1]), link[2]
             fits = zero if zero is not None and zero.elements in (1, scale.elements) else None
             at = None if axis is None else axis % max(1, len(t.shape))
-            done = scaled(t, lambda s=scale: values_of(s), scale.shape, zero=(lambda z=fits: values_of(z)) if fits else None, axis=at)
+            done = scaled(t, partial(values_of, scale), scale.shape, zero=partial(values_of, fits) if fits else None, axis=at)
             if done is not None:
                 used.update({scale.name} | ({fits.name} if fits else set()))
         out.append(done or t)

@@ -10,6 +10,7 @@ import numpy as np
 
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
+from mlsbom.formats.tensors import PLAIN_DTYPES
 from mlsbom.lineage.tensors import Array, Read, Tensor
 from mlsbom.lineage.weights.blocks import BLOCKS
 
@@ -23,11 +24,7 @@ FLOATS: Final = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
 SMALL_INTEGERS: Final = frozenset({"I8", "U8", "I16", "U16"})
 """Integers that may be weights without a scale beside them. Wider ones are indices, counters and packed codes."""
 
-_SPELLED: Final[dict[str, str]] = {
-    "float64": "F64", "double": "F64", "float32": "F32", "float": "F32", "float16": "F16", "half": "F16", "bfloat16": "BF16", "int8": "I8", "uint8": "U8",
-    "int16": "I16", "uint16": "U16", "int32": "I32", "uint32": "U32", "int64": "I64", "uint64": "U64", "bool": "BOOL", "f8_e4m3fn": "F8_E4M3",
-    "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2",
-}  # fmt: skip
+_SPELLED: Final[dict[str, str]] = PLAIN_DTYPES | {"double": "F64", "float": "F32", "half": "F16"}
 
 
 def spelled(dtype: str) -> str:

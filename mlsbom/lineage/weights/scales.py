@@ -82,7 +82,7 @@ def scaled(
 
         return read
 
-    return Tensor(name=tensor.name, shape=tensor.shape, dtype=tensor.dtype, opener=opener)
+    return Tensor(name=tensor.name, shape=tensor.shape, dtype="F32", opener=opener)
 
 
 def apply_by_name(tensors: list[Tensor]) -> list[Tensor]:

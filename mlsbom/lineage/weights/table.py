@@ -39,7 +39,7 @@ def add_row(name: str, dtype: str, shape: Shape, offset: int, blob: Blob, weight
 
 
 def stored_size(name: str, dtype: str, shape: Shape) -> int:
-    """Bytes that a tensor takes. Raises Opaque for a kind of value that is not known, Malformed for a shape that does not fit its blocks."""
+    """Bytes that a tensor takes. Raises Opaque for an unknown kind of value, Malformed for a shape that does not fit its blocks."""
     if any(not isinstance(n, int) or n < 0 for n in shape):
         raise Malformed(f"a shape with {shape}")
     elements = math.prod(shape)

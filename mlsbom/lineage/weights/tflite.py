@@ -13,7 +13,23 @@ from mlsbom.lineage.tensors import Array, Tensor, Weights, whole
 from mlsbom.lineage.weights.scales import scaled
 from mlsbom.lineage.weights.table import add_row, stored_size
 
-DTYPES: Final = {0: "F32", 1: "F16", 2: "I32", 3: "U8", 4: "I64", 6: "BOOL", 7: "I16", 8: "C64", 9: "I8", 10: "F64", 11: "C128", 12: "U64", 15: "U32", 16: "U16", 18: "BF16"}
+DTYPES: Final = {
+    0: "F32",
+    1: "F16",
+    2: "I32",
+    3: "U8",
+    4: "I64",
+    6: "BOOL",
+    7: "I16",
+    8: "C64",
+    9: "I8",
+    10: "F64",
+    11: "C128",
+    12: "U64",
+    15: "U32",
+    16: "U16",
+    18: "BF16",
+}
 INT4: Final = 17
 MAX_ITEMS: Final = 1 << 20
 
@@ -150,4 +166,4 @@ def _quantised(flat: _Flat, table: int, weights: Weights) -> None:
     base = zero if len(zero) == len(scale) else np.zeros(1, np.float32)
     done = scaled(tensor, lambda: scale, (len(scale),), zero=lambda: base, axis=axis if len(scale) > 1 else None)
     if done is not None:
-        weights.tensors[-1] = Tensor(name=done.name, shape=done.shape, dtype="F32", opener=done.opener)
+        weights.tensors[-1] = done

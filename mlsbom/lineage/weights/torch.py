@@ -1,4 +1,4 @@
-"""PyTorch: zip archives, TorchScript (constants too) and the legacy layout, by the project's own reader of pickles. Nothing is unpickled."""
+"""PyTorch: zip archives, TorchScript (constants too), the legacy layout, by the project's own reader of pickles. Nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -45,10 +45,8 @@ def _constants(blob: Blob, directory: Directory, root: str, weights: Weights) ->
     except ReadError as e:
         weights.fail("constants.pkl", e)
         return ()
-    by_name = {e.name: e for e in directory.entries}
-    places = {
-        k: e.data for k in storages(stream) if (e := by_name.get(f"{root}constants/{k}")) is not None and e.stored and e.data is not None
-    }
+    by_name = {entry.name: entry.data for entry in directory.entries if entry.stored and entry.data is not None}
+    places = {key: at for key in storages(stream) if (at := by_name.get(f"{root}constants/{key}")) is not None}
     return tuple(
         torch.Tensor(
             name=f"constants.{t.name}",
