@@ -17,7 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def policy_options(command: F) -> F:
     """The options that decide how a survey is judged."""
-    options: tuple[Callable[[F], F], ...] = (
+    options: tuple[Callable[[Any], Any], ...] = (
         click.option("--profile", metavar="NAME|FILE", help="Criteria, use facts and waivers."),
         click.option(
             "--fail-on",

@@ -133,7 +133,13 @@ def _consume(reading: _Reading) -> tuple[list[references.Match], bytes]:
     out: list[references.Match] = []
     for _ in range(MOST):
         text = references.live(hashes, words, taken if out else None)
-        matches = [m for m in (known.compare(r, text) for r in known.nearest(text)) if _accepted(m, taken)]
+        matches = []
+        for reference in known.nearest(text):
+            match = known.compare(reference, text)
+            if _accepted(match, taken):
+                matches.append(match)
+                if not match.missing and match.covered >= 0.97 * taken.count(0):
+                    break  # nothing can explain more
         if not matches:
             break
         best_match = max(matches, key=lambda m: m.covered - m.missing)

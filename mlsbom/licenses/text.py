@@ -44,6 +44,8 @@ _SAME = {
     "noninfringement": "non infringement",
     "whilst": "while",
 }
+_CONTROL = bytes(b for b in range(32) if b not in b"\t\n\r\f\v\x1b")
+_HIGH = bytes(range(128, 256))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,13 +156,13 @@ def _decoded(data: bytes) -> tuple[str, str]:
             return "", "binary"
         return text, "utf-8" if encoding == "utf-8" else encoding
     sample = data[:8192]
-    if sum(b < 32 and b not in b"\t\n\r\f\v\x1b" for b in sample) > len(sample) // 50:
+    if len(sample) - len(sample.translate(None, _CONTROL)) > len(sample) // 50:
         return "", "binary"
     try:
         return data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
         pass
-    high = sum(b > 127 for b in sample)
+    high = len(sample) - len(sample.translate(None, _HIGH))
     if high * 20 > len(sample):  # mostly not ASCII: an East Asian code page, else no text at all
         for name, found in (("cp949", re.compile("[가-힣]")), ("gb18030", re.compile("[\u4e00-\u9fff]"))):
             try:

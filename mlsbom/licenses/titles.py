@@ -42,10 +42,10 @@ class Title:
 
 def find(text: LicenseText, packs: Packs) -> Title | None:
     """The first row whose title begins one of the text's first lines."""
-    rows = packs.loaded("licenses.titles", _rows)
+    rows, any_of = packs.loaded("licenses.titles", _rows)
     head = _head(text)
     for n, (line, low, shown) in enumerate(head):
-        if len(low) > 400 or n > HEAD:
+        if len(low) > 400 or any_of.match(low) is None:
             continue
         for row, pattern in rows:
             m = pattern.match(low)
@@ -105,5 +105,7 @@ def _comparable(line: str) -> str:
     return " ".join(line.translate(_PUNCTUATION).strip(" *#\"'=-_").lower().split())
 
 
-def _rows(packs: Packs) -> list[tuple[dict[str, Any], re.Pattern[str]]]:
-    return [(row, re.compile(row["title"])) for row in packs.toml("licenses/titles.toml")["title"]]
+def _rows(packs: Packs) -> tuple[list[tuple[dict[str, Any], re.Pattern[str]]], re.Pattern[str]]:
+    """The rows with their patterns, and one pattern that fits where any of them does."""
+    rows = packs.toml("licenses/titles.toml")["title"]
+    return [(row, re.compile(row["title"])) for row in rows], re.compile("|".join(f"(?:{row['title']})" for row in rows))

@@ -25,6 +25,14 @@ PLACES: Final = 50
 """Places of one undeclared package that are kept."""
 _MODULE_FILES: Final = (".py", ".pyi", ".pyx", ".so", ".pyd", ".ipynb")
 _ROOTS: Final = ("", "src", "lib", "python", "source", "code")
+_BUILDERS: Final = {
+    "setup.py": ("setuptools", "pkg_resources", "wheel", "Cython"),
+    "noxfile.py": ("nox",),
+    "conftest.py": ("pytest",),
+    "fabfile.py": ("fabric",),
+    "tasks.py": ("invoke",),
+}
+"""What the runner of a file brings along."""
 _INSTALLED: Final = ("site-packages/", "dist-packages/", "node_modules/")
 
 
@@ -106,6 +114,8 @@ def modules_of(survey: Survey) -> dict[str, Modules]:
 def explained(fact: Import, place: Place, table: Imports, declared: frozenset[str], modules: dict[str, Modules]) -> bool:
     """Whether the standard library, the target itself, or something declared gives this module."""
     if fact.module in table.stdlib or any(part in f"{place.path}/{place.member}" for part in _INSTALLED):
+        return True
+    if fact.module in _BUILDERS.get(posixpath.basename(place.member or place.path), ()):
         return True
     own = modules.get(place.path if place.member else "")
     if own is not None and own.has(fact.module, place.member or place.path):

@@ -193,10 +193,17 @@ def _stale(files: list[_File], graph: Graph) -> Iterator[Observed]:
             right = packages.get(product)
             right = right if right in everything else max(everything, key=_version)
             for f, held in versions:
-                if right in held or not any(right in other for _, other in versions):
+                if right in held or not any(right in other for _, other in versions) or _tells_age(f.place, held):
                     continue
                 model, result = next((m, r) for m, r in f.results if m.product == product and m.version in held and r["verdict"] in GUILTY)
                 yield _found(STALE, f, f"{_said(result)}; the files beside it are of {right}", result, model=model)
+
+
+def _tells_age(place: Place, held: set[str]) -> bool:
+    """Whether a file's own name says that it is an older one: `legacy`, or the version that it holds."""
+    words = set(re.findall(r"[a-z]+|\d+", place.path.rsplit("/", 1)[-1].lower()))
+    majors = {str(_version(v)[0]) for v in held if _version(v)}
+    return bool(words & {"legacy", "old", "previous"}) or bool(words & majors)
 
 
 def _version(text: str) -> tuple[int, ...]:

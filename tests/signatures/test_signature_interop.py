@@ -127,7 +127,7 @@ def test_what_cannot_be_signed(folder: Path) -> None:
     empty = folder.parent / "empty"
     empty.mkdir()
     for arguments, message in (
-        ({"key": pair["public"]}, "private key"), ({"key": pair["private"], "ignore": ("*/x/",)}, "--ignore"), ({}, "either"), ({"sigstore": True}, "--online"),
+        ({"key": pair["public"]}, "private key"), ({"key": pair["private"], "ignore": ("*/x/",)}, "--ignore"), ({}, "either"), ({"sigstore": True}, "--sigstore asks"),
         ({"key": pair["private"], "chain": (pair["public"],)}, "--chain"), ({"key": pair["private"], "certificate": certificates(folder)["leaf"]}, "another key"),
     ):
         pair = keys(folder, ec.SECP256R1())

@@ -18,7 +18,7 @@ from mlsbom.errors import Malformed
 from mlsbom.formats import json, python
 from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.manifests.emit import Cursor
-from mlsbom.inspectors.manifests.notebook import cells, line_of
+from mlsbom.inspectors.manifests.notebook import cells, line_of, python_of
 from mlsbom.model import Evidence, Import, Rule, Shortfall, Status, Technique
 from mlsbom.packages.imports import load
 
@@ -51,7 +51,7 @@ class Found:
     modules: set[str] = field(default_factory=set)
 
 
-class Unsure(Exception):  # noqa: N818 - no error: the scan hands over to the syntax tree
+class Unsure(Exception):
     """Raised by `scan` where only a syntax tree can tell."""
 
 
@@ -97,7 +97,7 @@ def _notebook(blob: Blob) -> tuple[dict[str, Found], list[Shortfall]]:
         if re.match(r"\s*%%(?!time|capture|timeit|prun)", source) or "import" not in source:
             continue
         rows = source.split("\n")
-        plain = "\n".join(re.sub(r"^(\s*)(?:[!%?].*|\w+\s*=\s*[!%].*|.*\?{1,2}\s*)$", r"\1pass", row) for row in rows)
+        plain = python_of(source)
         try:
             here = scan(plain)
         except Unsure:
@@ -145,9 +145,8 @@ def scan(text: str) -> dict[str, Found]:
         row_start = blank.rfind("\n", 0, m.start("names") if m["names"] else m.start("module")) + 1
         head = blank[row_start : m.start() + 1]
         indent = len(blank[row_start:]) - len(blank[row_start:].lstrip(" \t\f")) if blank[row_start : row_start + 1].isspace() else 0
-        if blank[start : start + 1] in (";", ":") and head.strip(" \t;:"):
-            if indent or ":" in head:
-                raise Unsure
+        if blank[start : start + 1] in (";", ":") and head.strip(" \t;:") and (indent or ":" in head):
+            raise Unsure
         optional = bool(indent) and _in_function(blank, row_start)
         if lines is None:
             lines = [0, *(n.end() for n in re.finditer("\n", text))]

@@ -26,11 +26,15 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     document = blob.parsed(dockerfile.read)
     before: dict[str, str] = {}  # ARGs above the first FROM: for FROM alone
     known: dict[str, str] = {}
+    stages: dict[int, dict[str, str]] = {}  # a stage that stands on another has its variables
     seen_from = False
     for one in document.instructions:
         context.budget.check()
         if one.name == "FROM":
-            seen_from, known = True, {}
+            words = one.text.split()
+            parent = document.stages.get(words[0].lower()) if words else None
+            seen_from, known = True, dict(stages.get(parent, {}) if parent is not None else {})
+            stages[one.stage] = known
             yield from _from(one, document, before)
         elif one.name in ("ARG", "ENV"):
             for name, value, line in dockerfile.pairs(one):

@@ -21,6 +21,7 @@ SETTING = Setting(parser="notebook", scope=Scope.SCRIPT)
 _BANG = re.compile(r"^[ \t]*(?:\w+\s*=\s*)?!{1,2}(.*)$")
 _MAGIC = re.compile(r"^[ \t]*%((?:pip|conda|mamba|micromamba|uv)\b.*)$")
 _CELL = re.compile(r"^\s*%%(?:bash|sh|script\s+(?:ba)?sh|!)\b.*$")
+_NOT_PYTHON = re.compile(r"(\s*)(?:[!%?]|[\w., ]+=\s*[!%]|[^#'\"]*[\w)\]]\?{1,2}\s*$)")
 _CALLERS = frozenset({"run", "call", "check_call", "check_output", "Popen", "system", "getoutput"})
 
 
@@ -49,6 +50,22 @@ def cells(notebook: Any) -> Iterator[tuple[int, str]]:
             text = "".join(s for s in source if isinstance(s, str)) if isinstance(source, list) else source
             if isinstance(text, str):
                 yield number, text
+
+
+def python_of(source: str) -> str:
+    """The source of a cell as plain Python, line by line: magics, shell lines and their continuations become `pass` and blank lines."""
+    out: list[str] = []
+    inside = False
+    for row in source.split("\n"):
+        if inside:
+            inside = row.rstrip().endswith("\\")
+            out.append("")
+        elif m := _NOT_PYTHON.match(row):
+            inside = row.rstrip().endswith("\\")
+            out.append(f"{m[1]}pass")
+        else:
+            out.append(row)
+    return "\n".join(out)
 
 
 def line_of(cursor: emit.Cursor, row: str) -> int | None:
@@ -86,9 +103,8 @@ def _cell(source: str, cursor: emit.Cursor, key: str) -> Iterator[Yield]:
 
 def _calls(source: str, cursor: emit.Cursor, setting: Setting) -> Iterator[Yield]:
     """Calls of subprocess and os.system with literal words; magics are blanked so that the rest is Python."""
-    plain = "\n".join(re.sub(r"^(\s*)[!%].*$", r"\1pass", row) for row in source.split("\n"))
     try:
-        module = python.parse_text(plain)
+        module = python.parse_text(python_of(source))
     except Malformed:
         return
     rows = source.split("\n")

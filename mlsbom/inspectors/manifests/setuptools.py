@@ -64,11 +64,11 @@ def _rows(rows: ini.Rows, scope: Scope, line: int) -> Iterator[Yield]:
             for path in re.split(r"[,\s]+", item[5:].strip()):
                 if path:
                     yield ReadAs(path=path, format="requirements", line=number)
-        elif not item.startswith("#"):
-            for part in (
-                item.split(";;") if number == line and ";" not in item and "," in item and not re.search(r"[<>=!~\[]", item) else [item]
-            ):
-                yield from emit.python(part, line=number, parser="setup.cfg", scope=scope)
+        else:
+            # A value on the line of its key is a list with semicolons (setuptools, "list-semi"); below it, one requirement a line.
+            for part in item.split(";") if number == line else [item]:
+                if part.strip():
+                    yield from emit.python(part, line=number, parser="setup.cfg", scope=scope)
 
 
 # --- setup.py ----------------------------------------------------------------------------------------------------------------------

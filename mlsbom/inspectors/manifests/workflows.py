@@ -33,10 +33,10 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
             if node.kind == "mapping":
                 for key, value in node.value:
                     if key.kind == "scalar":
-                        yield from _pair(node, key.value, value, ".".join((*path, key.value)), path)
+                        yield from _pair(node, key.value, value, ".".join((*path, key.value)))
 
 
-def _pair(node: Node, key: str, value: Node, where: str, path: tuple[str, ...]) -> Iterator[Yield]:
+def _pair(node: Node, key: str, value: Node, where: str) -> Iterator[Yield]:
     if key == "uses" and value.kind == "scalar":
         yield from _uses(value, where)
     elif key in _SCRIPTS:
@@ -48,7 +48,11 @@ def _pair(node: Node, key: str, value: Node, where: str, path: tuple[str, ...]) 
                 text = _EXPRESSION.sub("${EXPRESSION}", str(item.value))
                 first = item.line + (0 if item.plain or "\n" not in text else 1)
                 yield from commands.facts(text, first, Setting(parser=SETTING.parser, scope=SETTING.scope, key=where))
-    elif key in _IMAGES or (path and path[-1] in ("services",)):
+    elif key == "services" and value.kind == "sequence":
+        for item in value.value:
+            if item.kind == "scalar" and "$" not in item.value:
+                yield from emit.image(item.value, item.line, attrs=(("use", "ci"),), key=where)
+    elif key in _IMAGES:
         image = value.get("image") or value.get("name") if value.kind == "mapping" else value
         if (
             image is not None
