@@ -42,7 +42,11 @@ def judge(path: str, survey: Survey, packs: Packs) -> dict[str, Any]:
     findings = sorted((o for o in observed if isinstance(o.fact, Finding)), key=_worst_first)
     shortfalls = [o for o in observed if isinstance(o.fact, Shortfall)]
     short = {(o.place.path, o.place.member) for o in shortfalls}
-    coverage = [{"path": o.place.path, "member": o.place.member or None, "status": str(o.fact.status), "reason": o.fact.reason} for o in shortfalls if isinstance(o.fact, Shortfall)]
+    coverage = [
+        {"path": o.place.path, "member": o.place.member or None, "status": str(o.fact.status), "reason": o.fact.reason}
+        for o in shortfalls
+        if isinstance(o.fact, Shortfall)
+    ]
     coverage += [{"path": a.path, "member": None, "status": "full", "reason": None} for a in survey.artifacts if (a.path, "") not in short]
     names = [o for o in observed if isinstance(o.fact, Name)]
     unread = any(isinstance(o.fact, Shortfall) and _should_be_read(o) for o in shortfalls)
@@ -93,22 +97,52 @@ def _worst_first(item: Observed) -> tuple[int, str, str, str, int]:
 
 
 def _where(item: Observed, evidence: Evidence) -> dict[str, Any]:
-    return {"path": item.place.path, "member": item.place.member or None, "line": evidence.line, "offset": evidence.offset, "key": evidence.key}
+    return {
+        "path": item.place.path,
+        "member": item.place.member or None,
+        "line": evidence.line,
+        "offset": evidence.offset,
+        "key": evidence.key,
+    }
 
 
 def _finding(item: Observed) -> dict[str, Any]:
     fact = item.fact
     assert isinstance(fact, Finding)
-    return {"rule": fact.rule, "severity": str(fact.severity), "confidence": str(fact.sure), "message": fact.because, "phase": str(fact.phase), "where": _where(item, fact.evidence), "data": dict(fact.data)}
+    return {
+        "rule": fact.rule,
+        "severity": str(fact.severity),
+        "confidence": str(fact.sure),
+        "message": fact.because,
+        "phase": str(fact.phase),
+        "where": _where(item, fact.evidence),
+        "data": dict(fact.data),
+    }
 
 
 def _name(item: Observed) -> dict[str, Any]:
     fact = item.fact
     assert isinstance(fact, Name)
-    return {"name": fact.name, "kind": fact.kind, "use": fact.use, "judged": fact.judged or None, "count": fact.count, "where": _where(item, fact.evidence)}
+    return {
+        "name": fact.name,
+        "kind": fact.kind,
+        "use": fact.use,
+        "judged": fact.judged or None,
+        "count": fact.count,
+        "where": _where(item, fact.evidence),
+    }
 
 
-def _line(path: str, findings: list[dict[str, Any]], coverage: list[dict[str, Any]], imports: list[dict[str, Any]], *, unread: bool) -> dict[str, Any]:
+def _line(
+    path: str, findings: list[dict[str, Any]], coverage: list[dict[str, Any]], imports: list[dict[str, Any]], *, unread: bool
+) -> dict[str, Any]:
     severity = findings[0]["severity"] if findings else None
     coverage.sort(key=lambda c: (-STATUS_ORDER[Status(c["status"])], c["path"], c["member"] or "", c["reason"] or ""))
-    return {"path": path, "verdict": verdict(severity, unread), "severity": severity, "findings": findings, "coverage": coverage, "imports": imports}
+    return {
+        "path": path,
+        "verdict": verdict(severity, unread),
+        "severity": severity,
+        "findings": findings,
+        "coverage": coverage,
+        "imports": imports,
+    }

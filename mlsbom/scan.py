@@ -140,7 +140,7 @@ def assess(survey: Survey, settings: Settings | None = None) -> Assessment:
             fail_on=None if fail_on == "never" else Severity(fail_on),
             required=requirements(settings.require),
             by_role=profile.require if profile else None,
-            roles={c.ref: str(c.kind) for c in (graph.root, *graph.components)},
+            roles={c.ref: (str(c.kind), c.name) for c in (graph.root, *graph.components)},
             opaque_counts=profile.opaque_counts if profile else False,
             lacking=_stale(profile, survey, today),
         ),

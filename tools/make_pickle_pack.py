@@ -23,7 +23,7 @@ LIBRARIES: dict[str, tuple[str, str]] = {
     "sklearn": (r"sklearn\..*", r"\.tests\b|\.datasets\b|_build_utils|\.externals\.(?!_packaging)|conftest|\.utils\._(?:testing|estimator_checks)|_pprint|_estimator_html"),
     "imblearn": (r"imblearn\..*", r"\.tests\b|\.datasets\b"),
     "scipy": (r"scipy\.(?:sparse|stats|spatial|interpolate|optimize|signal)\..*", r"\.tests\b|_testutils|\.linalg\._eigen\.arpack"),
-    "pandas": (r"pandas\.(?:core\.(?:arrays|dtypes|frame|series|generic|indexes|internals|base|flags)|_libs\.tslibs|tseries)\b.*", r"\.tests\b"),
+    "pandas": (r"pandas\.(?:core\.(?:arrays|dtypes|frame|series|generic|indexes|internals|base|flags)|tseries)\b.*|pandas\._libs(?!\.(?:testing|parsers|sas|json|writers)\b)\b.*", r"\.tests\b"),
     "numpy": (r"numpy\.(?:polynomial|ma|random|matrixlib|_core\.records|core\.records)\b.*", r"\.tests\b"),
     "torch": (r"torch\.(?:nn|optim|distributions|ao\.nn|ao\.quantization|amp|torch_version)\b.*", r"\.parallel\b|\.utils\.(?!parametrizations|parametrize|weight_norm|spectral_norm)|\.testing\b|_functions|fx\b|\.attention\b"),
     "torchvision": (r"torchvision\.(?:models|ops|transforms)\b.*", r"_api$|\.feature_extraction"),
@@ -54,16 +54,14 @@ LIBRARIES: dict[str, tuple[str, str]] = {
     "nltk": (r"nltk\.(?:tokenize\.punkt|tag\.(?:sequential|perceptron)|classify\.naivebayes|probability|stem\.snowball)", r"$^"),
 }  # fmt: skip
 REACHING = frozenset(
-    "eval exec compile open __import__ system popen Popen import_module urlopen urlretrieve load_module run_path loads load_library CDLL hf_hub_download cached_file snapshot_download "
-    "load_state_dict_from_url download_url_to_file memmap fork spawn check_output check_call getoutput".split()
+    ["eval", "exec", "compile", "open", "__import__", "system", "popen", "Popen", "import_module", "urlopen", "urlretrieve", "load_module", "run_path", "loads", "load_library", "CDLL", "hf_hub_download", "cached_file", "snapshot_download", "load_state_dict_from_url", "download_url_to_file", "memmap", "fork", "spawn", "check_output", "check_call", "getoutput"]
 )
 EXEMPT = frozenset({"transformers", "torch", "timm", "diffusers", "peft", "accelerate", "torchvision", "sentence_transformers"})
 """Libraries whose base classes carry `from_pretrained` and the like: only what runs on building counts there (`_CONSTRUCTION`)."""
-_CONSTRUCTION = frozenset({"__init__", "__new__", "__setstate__", "__post_init__", "__setattr__", "__getattr__", "__call__", "__del__", "__init_subclass__"})
-REMOVED = ("aifc asynchat asyncore audioop binhex cgi cgitb chunk crypt distutils dummy_threading formatter imghdr imp lib2to3 macpath macurl2path mailcap msilib nis nntplib ossaudiodev parser pipes smtpd sndhdr spwd sunau "
-           "symbol telnetlib tkinter uu xdrlib _bootlocale _bootsubprocess popen2 commands dircache rexec sets new user md5 sha thread cPickle cStringIO StringIO httplib urllib2 urlparse xmlrpclib Queue SocketServer ConfigParser "
-           "HTMLParser Cookie cookielib BaseHTTPServer SimpleHTTPServer CGIHTTPServer DocXMLRPCServer SimpleXMLRPCServer Tkinter anydbm dbhash dumbdbm gdbm whichdb robotparser repr statvfs UserDict UserList UserString __builtin__ "
-           "_winreg copy_reg exceptions test idlelib _pyrepl _interpreters _interpchannels _interpqueues _xxsubinterpreters _xxinterpchannels annotationlib string.templatelib compression pathlib._local").split()  # fmt: skip
+_CONSTRUCTION = frozenset(
+    {"__init__", "__new__", "__setstate__", "__post_init__", "__setattr__", "__getattr__", "__call__", "__del__", "__init_subclass__"}
+)
+REMOVED = ["aifc", "asynchat", "asyncore", "audioop", "binhex", "cgi", "cgitb", "chunk", "crypt", "distutils", "dummy_threading", "formatter", "imghdr", "imp", "lib2to3", "macpath", "macurl2path", "mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "parser", "pipes", "smtpd", "sndhdr", "spwd", "sunau", "symbol", "telnetlib", "tkinter", "uu", "xdrlib", "_bootlocale", "_bootsubprocess", "popen2", "commands", "dircache", "rexec", "sets", "new", "user", "md5", "sha", "thread", "cPickle", "cStringIO", "StringIO", "httplib", "urllib2", "urlparse", "xmlrpclib", "Queue", "SocketServer", "ConfigParser", "HTMLParser", "Cookie", "cookielib", "BaseHTTPServer", "SimpleHTTPServer", "CGIHTTPServer", "DocXMLRPCServer", "SimpleXMLRPCServer", "Tkinter", "anydbm", "dbhash", "dumbdbm", "gdbm", "whichdb", "robotparser", "repr", "statvfs", "UserDict", "UserList", "UserString", "__builtin__", "_winreg", "copy_reg", "exceptions", "test", "idlelib", "_pyrepl", "_interpreters", "_interpchannels", "_interpqueues", "_xxsubinterpreters", "_xxinterpchannels", "annotationlib", "string.templatelib", "compression", "pathlib._local"]  # fmt: skip
 
 
 def qualified(path: str) -> str:
@@ -74,13 +72,19 @@ def qualified(path: str) -> str:
 
 def reaches(node: ast.ClassDef, only_construction: bool) -> bool:
     """Whether a class calls what opens, runs, imports or fetches."""
-    bodies: list[ast.AST] = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name in _CONSTRUCTION] if only_construction else [node]
+    bodies: list[ast.AST] = (
+        [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name in _CONSTRUCTION] if only_construction else [node]
+    )
     for body in bodies:
         for call in ast.walk(body):
             if isinstance(call, ast.Call):
                 name = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
                 owner = call.func.value.id if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name) else ""
-                if name in REACHING and not (owner in ("re", "self", "torch") and name == "compile") and not (name == "compile" and owner == "re"):
+                if (
+                    name in REACHING
+                    and not (owner in ("re", "self", "torch") and name == "compile")
+                    and not (name == "compile" and owner == "re")
+                ):
                     return True
     return False
 
@@ -104,7 +108,11 @@ def classes_of(wheel: zipfile.ZipFile) -> dict[str, set[str]]:
             names = {n.name for n in tree.body if isinstance(n, ast.ClassDef) and not reaches(n, top in EXEMPT)}
         else:
             raw = wheel.read(path)
-            names = {m.decode() for m in re.findall(rb"(?<![A-Za-z0-9_])(__pyx_unpickle_[A-Za-z0-9_]+?)(?=__set_state|[^A-Za-z0-9_])", raw) if b"__set_state" not in m}
+            names = {
+                m.decode()
+                for m in re.findall(rb"(?<![A-Za-z0-9_])(__pyx_unpickle_[A-Za-z0-9_]+?)(?=__set_state|[^A-Za-z0-9_])", raw)
+                if b"__set_state" not in m
+            }
             names |= {n.removeprefix("__pyx_unpickle_") for n in names if not n.startswith("__pyx_unpickle_Enum")}
             names |= {m.decode() for m in re.findall(re.escape(module).encode() + rb"\.([A-Z][A-Za-z0-9]+)\x00", raw)}
         if names:
@@ -122,19 +130,28 @@ def main(folder: Path) -> None:
         with zipfile.ZipFile(path) as wheel:
             for module, names in classes_of(wheel).items():
                 classes.setdefault(module, set()).update(names)
-    lines = ["# Made by tools/make_pickle_pack.py: classes whose instances are data with state (class S of the specification), a module a line.",
-             "# Plain text, searched as it is: parsing it would cost more than a small scan. Read from: " + ", ".join(sources)]
+    lines = [
+        "# Made by tools/make_pickle_pack.py: classes whose instances are data with state (class S of the specification), a module a line.",
+        "# Plain text, searched as it is: parsing it would cost more than a small scan. Read from: " + ", ".join(sources),
+    ]
     lines += [f"{m}: {' '.join(sorted(classes[m]))}" for m in sorted(classes)]
     (OUT / "classes.txt").write_text("\n".join(lines) + "\n", "utf-8")
     stdlib = sorted(set(sys.stdlib_module_names) | set(REMOVED))
-    lines = ["# Made by tools/make_pickle_pack.py: top-level modules of CPython, past and present, and what Python 2 called things.", "",
-             "standard = [" + ", ".join(f'"{n}"' for n in stdlib) + "]", "", "[python2_modules]"]
+    lines = [
+        "# Made by tools/make_pickle_pack.py: top-level modules of CPython, past and present, and what Python 2 called things.",
+        "",
+        "standard = [" + ", ".join(f'"{n}"' for n in stdlib) + "]",
+        "",
+        "[python2_modules]",
+    ]
     modules = _compat_pickle.IMPORT_MAPPING | {"commands": "subprocess"}
     lines += [f'"{old}" = "{new}"' for old, new in sorted(modules.items())]
     lines += ["", "[python2_names]"]
     lines += [f'"{a}.{b}" = "{c}.{d}"' for (a, b), (c, d) in sorted(_compat_pickle.NAME_MAPPING.items())]
     (OUT / "python.toml").write_text("\n".join(lines) + "\n", "utf-8")
-    print(f"{sum(map(len, classes.values()))} classes in {len(classes)} modules of {len(sources)} packages; {len(stdlib)} modules of Python")
+    print(
+        f"{sum(map(len, classes.values()))} classes in {len(classes)} modules of {len(sources)} packages; {len(stdlib)} modules of Python"
+    )
 
 
 if __name__ == "__main__":

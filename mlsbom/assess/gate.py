@@ -15,15 +15,16 @@ def gate(
     fail_on: Severity | None = Severity.HIGH,
     required: dict[str, int] | None = None,
     by_role: dict[str, dict[str, int]] | None = None,
-    roles: dict[str, str] | None = None,
+    roles: dict[str, tuple[str, str]] | None = None,
     opaque_counts: bool = False,
     unmet: tuple[str, ...] = (),
     lacking: tuple[str, ...] = (),
 ) -> Gate:
     """`fail_on`: the lowest severity that fails; None: findings never fail. `required`: criterion -> level that every grade must
-    reach; `by_role`: the same by kind of component (`roles`: ref -> kind). `unmet`: further reasons to fail, `lacking`: further reasons
+    reach; `by_role`: the same by kind of component (`roles`: ref -> kind and name). `unmet`: further reasons to fail, `lacking`: further reasons
     why the scan is incomplete (packs too old, a service not reached)."""
     reasons: list[str] = []
+    kinds = roles or {}
     passed = True
     counts: dict[Severity, int] = {}
     for f in findings:
@@ -35,14 +36,18 @@ def gate(
     for role, levels in sorted({**(by_role or {}), **({"all": required} if required else {})}.items()):
         for criterion, level in sorted(levels.items()):
             low = [
-                g for g in grades if g.criterion == criterion and g.effective < level and role in ("all", (roles or {}).get(g.component))
+                g
+                for g in grades
+                if g.criterion == criterion and g.effective < level and role in ("all", kinds.get(g.component, ("", ""))[0])
             ]
             if low:
                 passed = False
                 worst = min(low, key=lambda g: (g.effective, g.component))
                 whose = "" if role == "all" else f" of {role}s"
                 more = f", and {len(low) - 1} more" if len(low) > 1 else ""
-                reasons.append(f"{criterion}{whose}: {worst.component} is at level {worst.effective}, {level} is required{more}")
+                reasons.append(
+                    f"{criterion}{whose}: {kinds.get(worst.component, ('', worst.component))[1]} is at level {worst.effective}, {level} is required{more}"
+                )
             elif role == "all" and not any(g.criterion == criterion for g in grades):
                 passed = False
                 reasons.append(f"{criterion}: nothing was graded, level {level} is required")

@@ -42,5 +42,9 @@ def _text(line: dict[str, Any]) -> str:
         place = "!/".join(p for p in (where["path"], where["member"]) if p)
         spot = f":{where['line']}" if where["line"] else f" at byte {where['offset']}" if where["offset"] is not None else ""
         out.append(f"  {finding['severity']:8}  {finding['rule']}  {safe(finding['message'])}  ({safe(place)}{spot})")
-    out += [f"  not read  {safe(c['member'] or c['path'])}: {safe(c['reason'] or c['status'])}" for c in line["coverage"] if c["status"] in ("partial", "failed", "opaque")]
+    out += [
+        f"  not read  {safe(c['member'] or c['path'])}: {safe(c['reason'] or c['status'])}"
+        for c in line["coverage"]
+        if c["status"] in ("partial", "failed", "opaque")
+    ]
     return "\n".join(out)

@@ -71,12 +71,12 @@ def notices(target: str, folder: Path, form: str) -> None:
     Example:
       mlsbom licenses notices . -o notices/
     """
-    from mlsbom.licenses.collect import write
-    from mlsbom.scan import scan
+    from mlsbom.export.notices import write
+    from mlsbom.scan import Settings, scan
 
-    assessment = scan(target)
-    rows = write(assessment, folder)
-    emit(rows, form, lambda r: f"{r['file']}: {safe(r['what'])}")
+    settings = Settings()
+    rows = write(scan(target, settings), folder, settings.packs)
+    emit(rows, form, lambda r: f"{r['status']:8} {safe(r['component'])}: {safe(r['what'])}" + (f" -> {r['file']}" if r["file"] else ""))
     exit_with(3 if any(r["status"] == "missing" for r in rows) else 0)
 
 

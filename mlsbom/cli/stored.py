@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -69,7 +70,7 @@ def read(path: str, settings: Settings) -> Assessment:
     from mlsbom.survey.document import load
 
     try:
-        raw = Path(path).read_bytes() if path != "-" else click.get_binary_stream("stdin").read()
+        raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as e:
         raise UsageError(f"{path}: cannot be read: {e.strerror}") from e
     return assess(load(raw, path), settings)

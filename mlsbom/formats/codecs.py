@@ -78,7 +78,9 @@ def _zstd() -> Decoder:
     try:
         from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14
     except ImportError:
-        raise Opaque("packed with zstd, which this Python cannot expand", remedy="run under Python 3.14 or newer, or unpack it first") from None
+        raise Opaque(
+            "packed with zstd, which this Python cannot expand", remedy="run under Python 3.14 or newer, or unpack it first"
+        ) from None
     decoder: Decoder = zstd.ZstdDecompressor()
     return decoder
 
@@ -86,7 +88,13 @@ def _zstd() -> Decoder:
 def _raw_lzma(properties: bytes) -> Callable[[], Decoder]:
     """The decoder of a zip member packed with method 14: five bytes of properties stand in front of the data."""
     first = properties[0] if properties else 0
-    options: dict[str, Any] = {"id": lzma.FILTER_LZMA1, "lc": first % 9, "lp": first // 9 % 5, "pb": first // 45, "dict_size": int.from_bytes(properties[1:5], "little")}
+    options: dict[str, Any] = {
+        "id": lzma.FILTER_LZMA1,
+        "lc": first % 9,
+        "lp": first // 9 % 5,
+        "pb": first // 45,
+        "dict_size": int.from_bytes(properties[1:5], "little"),
+    }
     if options["dict_size"] > LZMA_MEMORY:
         raise Opaque(f"asks for a dictionary of {options['dict_size']} bytes to be expanded")
     return lambda: lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[options])
@@ -153,10 +161,16 @@ class _SpooledBlob(FileBlob):
 
 
 def sniff(head: bytes) -> str | None:
-    """The codec of bytes that have no telling magic number: `zlib` or the old `lzma` format, else None. Both are tried, on the head alone."""
+    """The codec of bytes that have no telling magic number: `zlib` or the old `lzma` format, else None. The head alone is tried."""
     if head[:1] == b"\x78" and len(head) > 2 and int.from_bytes(head[:2], "big") % 31 == 0 and _starts("zlib", head):
         return "zlib"
-    if len(head) > 13 and head[0] == 0x5D and head[1:2] == b"\0" and (head[5:13] == b"\xff" * 8 or int.from_bytes(head[5:13], "little") < 1 << 40) and _starts("lzma", head):
+    if (
+        len(head) > 13
+        and head[0] == 0x5D
+        and head[1:2] == b"\0"
+        and (head[5:13] == b"\xff" * 8 or int.from_bytes(head[5:13], "little") < 1 << 40)
+        and _starts("lzma", head)
+    ):
         return "lzma"
     return None
 
@@ -179,12 +193,23 @@ def expand(blob: Blob, codec: str, budget: Budget, *, name: str = "", start: int
     return expand_with(DECODERS[codec], blob, budget, name=name, start=start, length=length, repeat=codec in ("gzip", "bzip2", "xz", "lz4"))
 
 
-def expand_raw_lzma(properties: bytes, blob: Blob, budget: Budget, *, name: str = "", start: int = 0, length: int | None = None) -> Expanded:
+def expand_raw_lzma(
+    properties: bytes, blob: Blob, budget: Budget, *, name: str = "", start: int = 0, length: int | None = None
+) -> Expanded:
     """The same for the raw lzma of zip members; `properties` are the bytes of the zip lzma header after its version and size."""
     return expand_with(_raw_lzma(properties), blob, budget, name=name, start=start, length=length)
 
 
-def expand_with(make: Callable[[], Decoder], blob: Blob, budget: Budget, *, name: str = "", start: int = 0, length: int | None = None, repeat: bool = False) -> Expanded:
+def expand_with(
+    make: Callable[[], Decoder],
+    blob: Blob,
+    budget: Budget,
+    *,
+    name: str = "",
+    start: int = 0,
+    length: int | None = None,
+    repeat: bool = False,
+) -> Expanded:
     """Drive a decoder over a piece of a blob."""
     end = blob.size if length is None else min(blob.size, start + length)
     sink, state = Sink(), _State(start)

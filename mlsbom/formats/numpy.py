@@ -54,7 +54,15 @@ def read_npy(blob: Blob) -> Npy:
     if not isinstance(shape, tuple) or not all(isinstance(n, int) and not isinstance(n, bool) for n in shape):
         raise Malformed("the shape is no tuple of numbers", offset=start, key="shape")
     itemsize, objects = _item(header["descr"])
-    return Npy(version=version, shape=shape, dtype=str(header["descr"])[:200], itemsize=itemsize, objects=objects, fortran=bool(header["fortran_order"]), data=start + length)
+    return Npy(
+        version=version,
+        shape=shape,
+        dtype=str(header["descr"])[:200],
+        itemsize=itemsize,
+        objects=objects,
+        fortran=bool(header["fortran_order"]),
+        data=start + length,
+    )
 
 
 def _literal(text: str) -> Any:
@@ -82,7 +90,9 @@ def _item(descr: Any, depth: int = 0) -> tuple[int, bool]:
             if not isinstance(field, tuple) or len(field) < 2:
                 raise Malformed("a field of the dtype is no pair", key="descr")
             inner, holds = _item(field[1], depth + 1)
-            times = math.prod(field[2]) if len(field) > 2 and isinstance(field[2], tuple) and all(isinstance(n, int) for n in field[2]) else 1
+            times = (
+                math.prod(field[2]) if len(field) > 2 and isinstance(field[2], tuple) and all(isinstance(n, int) for n in field[2]) else 1
+            )
             size, objects = size + inner * times, objects or holds
         return size, objects
     if isinstance(descr, tuple) and len(descr) == 2:

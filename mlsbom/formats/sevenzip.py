@@ -18,8 +18,18 @@ MAGIC: Final = b"7z\xbc\xaf\x27\x1c"
 HEADER_LIMIT: Final = 64 << 20
 COUNT_LIMIT: Final = 200_000
 AES: Final = b"\x06\xf1\x07\x01"
-_FILTERS: Final = {b"\x21": lzma.FILTER_LZMA2, b"\x03\x01\x01": lzma.FILTER_LZMA1, b"\x03": lzma.FILTER_DELTA, b"\x04": lzma.FILTER_X86, b"\x03\x03\x01\x03": lzma.FILTER_X86, b"\x03\x03\x05\x01": lzma.FILTER_ARM,
-                   b"\x03\x03\x07\x01": lzma.FILTER_ARMTHUMB, b"\x03\x03\x02\x05": lzma.FILTER_POWERPC, b"\x03\x03\x08\x05": lzma.FILTER_SPARC, b"\x03\x03\x04\x01": lzma.FILTER_IA64}
+_FILTERS: Final = {
+    b"\x21": lzma.FILTER_LZMA2,
+    b"\x03\x01\x01": lzma.FILTER_LZMA1,
+    b"\x03": lzma.FILTER_DELTA,
+    b"\x04": lzma.FILTER_X86,
+    b"\x03\x03\x01\x03": lzma.FILTER_X86,
+    b"\x03\x03\x05\x01": lzma.FILTER_ARM,
+    b"\x03\x03\x07\x01": lzma.FILTER_ARMTHUMB,
+    b"\x03\x03\x02\x05": lzma.FILTER_POWERPC,
+    b"\x03\x03\x08\x05": lzma.FILTER_SPARC,
+    b"\x03\x03\x04\x01": lzma.FILTER_IA64,
+}
 _SINGLE: Final = {b"\x04\x01\x08": "deflate", b"\x04\x02\x02": "bzip2"}
 
 
@@ -300,7 +310,8 @@ def _folder(reader: _Reader) -> _Folder:
     packs = ins - len(bound)
     out.streams = [reader.number() for _ in range(packs)] if packs > 1 else [next((i for i in range(ins) if i not in bound), 0)]
     out.main = next((i for i in range(out.outs) if i not in bound.values()), 0)
-    order, at = [], out.main
+    order: list[tuple[bytes, bytes]] = []
+    at = out.main
     while out.linear and at < len(coders) and len(order) < len(coders):
         order.append(coders[at])
         if at not in bound:

@@ -13,7 +13,18 @@ from mlsbom.errors import BudgetExceeded, Malformed
 BLOCK: Final = 512
 TEXT_LIMIT: Final = 1 << 20
 SEARCH_LIMIT: Final = 64 << 20
-KINDS: Final = {b"0": "file", b"\0": "file", b"7": "file", b"1": "hard link", b"2": "symbolic link", b"3": "character device", b"4": "block device", b"5": "folder", b"6": "FIFO", b"S": "file"}
+KINDS: Final = {
+    b"0": "file",
+    b"\0": "file",
+    b"7": "file",
+    b"1": "hard link",
+    b"2": "symbolic link",
+    b"3": "character device",
+    b"4": "block device",
+    b"5": "folder",
+    b"6": "FIFO",
+    b"S": "file",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +138,16 @@ def _entry(header: bytes, at: int, hidden: bool) -> TarEntry:
     if kind == "file" and name.endswith("/"):
         kind = "folder"
     size = _safe_number(header[124:136])
-    return TarEntry(name=name, kind=kind, size=size, data=at + BLOCK, mode=_safe_number(header[100:108]), target=_text(header[157:257]), hidden=hidden, sparse=header[156:157] == b"S")
+    return TarEntry(
+        name=name,
+        kind=kind,
+        size=size,
+        data=at + BLOCK,
+        mode=_safe_number(header[100:108]),
+        target=_text(header[157:257]),
+        hidden=hidden,
+        sparse=header[156:157] == b"S",
+    )
 
 
 def _stored_size(entry: TarEntry) -> int:
@@ -138,8 +158,13 @@ def _stored_size(entry: TarEntry) -> int:
 def _with(entry: TarEntry, pax: dict[str, str], header: bytes) -> TarEntry:
     """An entry with what extended headers in front of it say."""
     size = pax.get("size", "")
-    return replace(entry, name=pax.get("path", entry.name), target=pax.get("linkpath", entry.target), size=int(size) if size.isdigit() and len(size) < 19 else entry.size,
-                   sparse=entry.sparse or any(k.startswith("GNU.sparse") for k in pax))
+    return replace(
+        entry,
+        name=pax.get("path", entry.name),
+        target=pax.get("linkpath", entry.target),
+        size=int(size) if size.isdigit() and len(size) < 19 else entry.size,
+        sparse=entry.sparse or any(k.startswith("GNU.sparse") for k in pax),
+    )
 
 
 def _extended(kind: bytes, text: bytes) -> dict[str, str]:

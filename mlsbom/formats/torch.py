@@ -79,7 +79,10 @@ def is_torch_zip(directory: Directory) -> bool:
     root = root_of(directory)
     if root is None:
         return False
-    return any(e.name.startswith(root) and e.name[len(root) :].startswith(("version", "byteorder", "constants.pkl", "data/", ".data/", "code/")) for e in directory.entries)
+    return any(
+        e.name.startswith(root) and e.name[len(root) :].startswith(("version", "byteorder", "constants.pkl", "data/", ".data/", "code/"))
+        for e in directory.entries
+    )
 
 
 def layout_of(directory: Directory) -> str:
@@ -102,7 +105,13 @@ def read_torch(blob: Blob) -> TorchFile:
         stream = pickles.streams[3] if len(pickles.streams) > 3 else None
         known = storages(stream) if stream else {}
         places = _legacy_places(blob, list(pickles.streams), known, pickles.storages_at)
-        return TorchFile(layout="legacy", stream=stream, storages=known, tensors=tensors_of(stream, places) if stream else (), complete=len(places) == len(known))
+        return TorchFile(
+            layout="legacy",
+            stream=stream,
+            storages=known,
+            tensors=tensors_of(stream, places) if stream else (),
+            complete=len(places) == len(known),
+        )
     stream = pickles.streams[0]
     if stream.problem and not stream.names:
         raise Malformed(f"no pickle: {stream.problem}", offset=stream.problem_at)
@@ -129,8 +138,16 @@ def _read_archive(blob: Blob) -> TorchFile:
     stream = pickle_of(blob, entry)
     known = storages(stream)
     places, complete = _archive_places(directory, root, known)
-    return TorchFile(layout=layout_of(directory), root=root, stream=stream, storages=known, tensors=tensors_of(stream, places), complete=complete,
-                     version=_small(blob, directory, root + "version"), big_endian=_small(blob, directory, root + "byteorder") == "big")
+    return TorchFile(
+        layout=layout_of(directory),
+        root=root,
+        stream=stream,
+        storages=known,
+        tensors=tensors_of(stream, places),
+        complete=complete,
+        version=_small(blob, directory, root + "version"),
+        big_endian=_small(blob, directory, root + "byteorder") == "big",
+    )
 
 
 def pickle_of(blob: Blob, entry: Entry) -> Stream:
@@ -196,12 +213,19 @@ def _inside(value: Value) -> list[tuple[str, Value]]:
                 if isinstance(part, Dict):
                     pairs += part.pairs
         if isinstance(value.args, tuple):
-            if len(value.args) == 1 and isinstance(value.args[0], list) and all(isinstance(p, list | tuple) and len(p) == 2 for p in value.args[0]):
+            if (
+                len(value.args) == 1
+                and isinstance(value.args[0], list)
+                and all(isinstance(p, list | tuple) and len(p) == 2 for p in value.args[0])
+            ):
                 pairs += [(p[0], p[1]) for p in value.args[0]]  # OrderedDict([[key, value], ...]), as Python 2 wrote it
             else:
                 pairs += [("", v) for v in value.args if isinstance(v, Call | Dict | list | tuple)]
         pairs += [(str(i), v) for i, v in enumerate(value.items) if isinstance(v, Call | Dict | list | tuple)]
-    return [("" if k in ("_parameters", "_buffers", "_modules") else k if isinstance(k, str) else str(k) if isinstance(k, int) else "?", v) for k, v in pairs]
+    return [
+        ("" if k in ("_parameters", "_buffers", "_modules") else k if isinstance(k, str) else str(k) if isinstance(k, int) else "?", v)
+        for k, v in pairs
+    ]
 
 
 def tensor_of(value: Value, name: str, places: dict[str, int]) -> Tensor | None:
@@ -245,17 +269,49 @@ def _sizes(value: Value) -> tuple[int, ...] | None:
     return None
 
 
-def _shaped(name: str, dtype: tuple[str, int] | None, shape: Value, *, storage: Storage | None = None, offset: Value = 0, stride: Value = (), at: int | None = None) -> Tensor | None:
+def _shaped(
+    name: str,
+    dtype: tuple[str, int] | None,
+    shape: Value,
+    *,
+    storage: Storage | None = None,
+    offset: Value = 0,
+    stride: Value = (),
+    at: int | None = None,
+) -> Tensor | None:
     sizes, steps = _sizes(shape), _sizes(stride)
     if sizes is None:
         return None
     code, itemsize = dtype or ("?", 0)
-    return Tensor(name=name, dtype=code, shape=sizes, itemsize=itemsize, key=storage.key if storage else "", offset=offset if isinstance(offset, int) else 0,
-                  stride=steps or (), at=at)
+    return Tensor(
+        name=name,
+        dtype=code,
+        shape=sizes,
+        itemsize=itemsize,
+        key=storage.key if storage else "",
+        offset=offset if isinstance(offset, int) else 0,
+        stride=steps or (),
+        at=at,
+    )
 
 
-_NUMPY: Final = {"f8": "F64", "f4": "F32", "f2": "F16", "i8": "I64", "i4": "I32", "i2": "I16", "i1": "I8", "u8": "U64", "u4": "U32", "u2": "U16", "u1": "U8", "b": "BOOL",
-                 "c8": "C64", "c16": "C128", "?": "BOOL"}
+_NUMPY: Final = {
+    "f8": "F64",
+    "f4": "F32",
+    "f2": "F16",
+    "i8": "I64",
+    "i4": "I32",
+    "i2": "I16",
+    "i1": "I8",
+    "u8": "U64",
+    "u4": "U32",
+    "u2": "U16",
+    "u1": "U8",
+    "b": "BOOL",
+    "c8": "C64",
+    "c16": "C128",
+    "?": "BOOL",
+}
 
 
 def numpy_dtype(code: str, size: int) -> str:

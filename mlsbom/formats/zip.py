@@ -140,7 +140,6 @@ def sniff(blob: Blob) -> bool:
 def read_zip(blob: Blob) -> Directory:
     """The archive in a blob. Raises Malformed where there is none, TooLarge and BudgetExceeded past the limits of this module."""
     found: dict[int, list[Record]] = {}
-    shift: dict[int, int] = {}
     ends: list[int] = []
     comment, end_of_archive = b"", blob.size
     for end in _ends(blob):
@@ -149,21 +148,30 @@ def read_zip(blob: Blob) -> Directory:
                 continue
             records = _central(blob, at, size, prefix)
             if records or size == 0:
-                found[at], shift[at] = records, at
+                found[at] = records
         ends.append(end.offset)
         comment, end_of_archive = end.comment, min(blob.size, end.offset + 22 + len(end.comment))
     if not ends:
         return _streamed(blob)
     pairs = [_pair(blob, record) for records in found.values() for record in records]
-    seen: set[tuple[int, bytes]] = set()
-    entries = [e for e in pairs if not ((e.record.header, e.record.name) in seen or seen.add((e.record.header, e.record.name)))]  # type: ignore[func-returns-value]
-    covered = sorted([(e.record.header, e.data + max(e.record.packed, e.local.packed if e.local else 0)) for e in entries if e.data is not None]
-                     + [(at, end_of_archive) for at in list(found)[:1]])
+    entries = list({(e.record.header, e.record.name): e for e in pairs}.values())
+    covered = sorted(
+        [(e.record.header, e.data + max(e.record.packed, e.local.packed if e.local else 0)) for e in entries if e.data is not None]
+        + [(at, end_of_archive) for at in list(found)[:1]]
+    )
     hidden, unsearched = _hidden(blob, covered)
     outer = [o for o in ends if not any(a <= o < b for a, b in covered[:-1])]
     start = min((e.record.header for e in entries), default=min(found, default=ends[0]))
-    return Directory(entries=(*entries, *hidden), hidden=tuple(hidden), start=start, end=end_of_archive, ends=tuple(outer),
-                     directories=len([r for r in found.values() if r]) or 1, comment=comment, unsearched=unsearched)
+    return Directory(
+        entries=(*entries, *hidden),
+        hidden=tuple(hidden),
+        start=start,
+        end=end_of_archive,
+        ends=tuple(outer),
+        directories=len([r for r in found.values() if r]) or 1,
+        comment=comment,
+        unsearched=unsearched,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,9 +266,13 @@ def _local(blob: Blob, at: int, hint: int = 64) -> tuple[Record, int] | None:
 
 
 def _pair(blob: Blob, central: Record) -> Entry:
-    """A central record with the local record that it points at."""
+    """A central record with the local record that it points at; without its signature the data are still where its lengths say."""
     found = _local(blob, central.header, len(central.name))
-    return Entry(central=central, local=found[0] if found else None, data=found[1] if found else None)
+    if found is not None:
+        return Entry(central=central, local=found[0], data=found[1])
+    raw = blob.read_at(central.header, 30)
+    data = central.header + 30 + sum(struct.unpack_from("<2H", raw, 26)) if len(raw) == 30 else blob.size
+    return Entry(central=central, local=None, data=data if data < blob.size else None)
 
 
 def _hidden(blob: Blob, covered: list[tuple[int, int]]) -> tuple[list[Entry], int]:
@@ -289,8 +301,19 @@ def _locals_in(blob: Blob, base: int, raw: bytes) -> Iterator[Entry]:
                 stops = [i for i in (raw.find(sign, data - base) for sign in (LOCAL, CENTRAL, DESCRIPTOR, END)) if i >= 0]
                 packed = base + min(stops, default=len(raw)) - data
             packed = min(packed, blob.size - data)
-            yield Entry(central=None, local=Record(name=record.name, flags=record.flags, method=record.method, crc=record.crc, packed=packed,
-                                                   size=record.size, header=record.header), data=data)
+            yield Entry(
+                central=None,
+                local=Record(
+                    name=record.name,
+                    flags=record.flags,
+                    method=record.method,
+                    crc=record.crc,
+                    packed=packed,
+                    size=record.size,
+                    header=record.header,
+                ),
+                data=data,
+            )
             after = min(len(raw), max(after, data - base + packed)) if packed < len(raw) else after
         at = raw.find(LOCAL, after)
 
@@ -308,7 +331,9 @@ def _streamed(blob: Blob) -> Directory:
             break
         entries.append(found)
         at = found.data + max(found.record.packed, 1)
-    return Directory(entries=tuple(entries), hidden=(), start=0, end=blob.size, problem="no central directory: cut short, or made for streaming readers")
+    return Directory(
+        entries=tuple(entries), hidden=(), start=0, end=blob.size, problem="no central directory: cut short, or made for streaming readers"
+    )
 
 
 def contents(blob: Blob, entry: Entry, budget: Budget) -> list[Content]:

@@ -28,14 +28,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What a name is. `name`: normalised, with its module; `listed`: it stands in a pack itself; `closed`: its module is covered whole, and
-    honest files do not call what is not listed; `traversal`: it reaches through a trusted module or a dunder; `code`: it makes code objects
+    """What a name is. `name`: normalised, with its module; `listed`: it stands in a pack itself; `closed`: its module is covered whole
+    (`standard`: Python's own; `package`), and honest files do not call what is not listed; `traversal`: it reaches through a trusted module or a dunder; `code`: it makes code objects
     or functions from bytes; `why`: one clause."""
 
     kind: Kind
     name: str
     listed: bool = False
-    closed: bool = False
+    closed: str = ""
     traversal: bool = False
     code: bool = False
     why: str = ""
@@ -48,7 +48,7 @@ class Judgement:
     @property
     def bad(self) -> bool:
         """Whether no honest file calls it: dangerous, or unlisted in a module that is covered whole."""
-        return self.kind is Kind.DANGEROUS or self.closed
+        return self.kind is Kind.DANGEROUS or bool(self.closed)
 
 
 class Callables:
@@ -138,10 +138,17 @@ class Callables:
         if "." in name and closed_module:
             return Judgement(kind=Kind.DANGEROUS, name=full, traversal=True, why=f"a dotted name that {top} does not list")
         if top in self._standard:
-            return Judgement(kind=Kind.UNKNOWN, name=full, closed=True, why="honest model files use nothing of the standard library but what is listed")
+            return Judgement(
+                kind=Kind.UNKNOWN,
+                name=full,
+                closed="standard",
+                why="honest model files use nothing of the standard library but what is listed",
+            )
         last = name.rsplit(".", 1)[-1].lstrip("_")
         if top in self._closed and not last[:1].isupper():
-            return Judgement(kind=Kind.UNKNOWN, name=full, closed=True, why=f"honest model files call no function of {top} but those listed")
+            return Judgement(
+                kind=Kind.UNKNOWN, name=full, closed="package", why=f"honest model files call no function of {top} but those listed"
+            )
         return Judgement(kind=Kind.UNKNOWN, name=full, why="no pack lists it")
 
     def _route(self, module: str, name: str) -> str:
@@ -153,7 +160,7 @@ class Callables:
             if n < len(inner) - 1 and part.lstrip("_") in self._segments:
                 return f"reaches {part} through {module}"
             if n and self.judge_tail(inner[n - 1 :]):
-                return f"reaches {'.'.join(inner[n - 1:])}"
+                return f"reaches {'.'.join(inner[n - 1 :])}"
         outer = module.split(".")
         for part in outer[1:]:
             if part in self._module_segments:

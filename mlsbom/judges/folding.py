@@ -95,7 +95,21 @@ class Folder:
             return UNFOLDED
         try:
             out = pure(*args)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, LookupError, OverflowError, MemoryError, zlib.error, lzma.LZMAError, OSError, EOFError, binascii.Error):
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            IndexError,
+            AttributeError,
+            LookupError,
+            OverflowError,
+            MemoryError,
+            zlib.error,
+            lzma.LZMAError,
+            OSError,
+            EOFError,
+            binascii.Error,
+        ):
             return UNFOLDED
         if isinstance(out, str | bytes | bytearray):
             if len(out) > LIMIT:
@@ -124,7 +138,13 @@ class Folder:
         if not isinstance(made, Name) or not isinstance(inner, tuple) or not isinstance(args, tuple):
             return UNFOLDED
         path = ".".join(self.judge.normalise(made.module, made.name))
-        if path in ("operator.attrgetter", "operator.itemgetter") and len(inner) == 1 and len(args) == 1 and isinstance(args[0], Name) and isinstance(inner[0], str):
+        if (
+            path in ("operator.attrgetter", "operator.itemgetter")
+            and len(inner) == 1
+            and len(args) == 1
+            and isinstance(args[0], Name)
+            and isinstance(inner[0], str)
+        ):
             return _member(args[0], inner[0], fn.offset)
         return UNFOLDED
 
@@ -136,7 +156,9 @@ def _member(owner: Name, name: str, offset: int) -> Name:
 
 def _text_method(method: str) -> Callable[..., Any]:
     def call(*args: Any) -> Any:
-        if not isinstance(args[0], str | bytes) or (method in ("ljust", "rjust", "center", "zfill", "expandtabs") and len(args) > 1 and args[1] > LIMIT):
+        if not isinstance(args[0], str | bytes) or (
+            method in ("ljust", "rjust", "center", "zfill", "expandtabs") and len(args) > 1 and args[1] > LIMIT
+        ):
             raise TypeError
         if method == "join" and sum(len(p) for p in args[1]) + len(args[0]) * len(args[1]) > LIMIT:
             raise ValueError
@@ -205,7 +227,9 @@ _DUNDER: Final = re.compile(r"(?:^|\W)__[a-z]+(?:_[a-z]+)*__(?:\W|$)")
 _ADDRESS: Final = re.compile(r"\b(?:https?|ftp|tcp|ws|wss|gopher|ldap|smb|ssh|file)://[^\s'\"]+", re.I)
 _PATH: Final = re.compile(r"(?:^|[\s'\"=])(?:/(?:etc|bin|usr|tmp|home|root|var|dev|proc|opt)\b|~/|\.\./|[A-Za-z]:\\)")
 _PACKED: Final = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
-_SHELL: Final = re.compile(r"(?:^|[;&|]\s*|\$\()(?:sudo\s+)?(?:/(?:usr/)?bin/)?(?:ba|z|da)?(?:sh|echo|curl|wget|cat|nc|ncat|python[\d.]*|perl|bash|rm|chmod|touch|id|whoami|cmd|powershell|calc(?:\.exe)?|ping|nslookup|dig)\b[^=]*(?:\s|$)")
+_SHELL: Final = re.compile(
+    r"(?:^|[;&|]\s*|\$\()(?:sudo\s+)?(?:/(?:usr/)?bin/)?(?:ba|z|da)?(?:sh|echo|curl|wget|cat|nc|ncat|python[\d.]*|perl|bash|rm|chmod|touch|id|whoami|cmd|powershell|calc(?:\.exe)?|ping|nslookup|dig)\b[^=]*(?:\s|$)"
+)
 
 
 def evidence(value: Any, depth: int = 0) -> str | None:

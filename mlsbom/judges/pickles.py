@@ -9,15 +9,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mlsbom.formats.pickle.arrays import dtype_of_code
 from mlsbom.formats.pickle.storages import storage_of
-from mlsbom.formats.pickle.values import Call, Change, Dict, Extension, Missing, Name, Persistent, Set, Stream, Value, reach
-from mlsbom.judges.callables import Callables, Judgement, Kind
-from mlsbom.judges.folding import UNFOLDED, Folder, evidence, show
+from mlsbom.formats.pickle.values import Big, Call, Change, Dict, Extension, Missing, Name, Persistent, Stream, Value, reach
+from mlsbom.judges import marks
+from mlsbom.judges.callables import Callables, Judgement, Kind, describe
+from mlsbom.judges.folding import Folder, evidence, show
 
 NOTES: Final = 1000
 """The most notes that one stream yields."""
-_LATIN: Final = frozenset({"latin1", "latin-1", "iso-8859-1", "iso8859-1"})
+LONGEST: Final = 64 << 10
+_TEXT_CODECS: Final = frozenset({"latin1", "latin-1", "iso-8859-1", "iso8859-1", "utf-8", "utf8"})
+_CODECS: Final = frozenset({"_codecs.encode", "codecs.encode"})
+_FROM_TYPE: Final = "torch._tensor._rebuild_from_type_v2"
+_CLASSES: Final[dict[str, tuple[int, ...]]] = {
+    "copyreg._reconstructor": (0, 1), "copyreg.__newobj__": (0,), "copyreg.__newobj_ex__": (0,), _FROM_TYPE: (0, 1), "torch._utils._rebuild_wrapper_subclass": (0,),
+    "numpy._core.multiarray._reconstruct": (0,), "numpy.ma.core._mareconstruct": (0, 1), "pandas.core.indexes.base._new_Index": (0,), "jax._src.array._reconstruct_array": (0,),
+    "numpy.random._pickle.__bit_generator_ctor": (0,), "numpy.random._pickle.__generator_ctor": (1,), "numpy.random._pickle.__randomstate_ctor": (1,),
+}  # fmt: skip
+"""Positions of arguments that known callables call: they must be known themselves."""
+_OPENERS: Final = frozenset({"numpy.memmap"})
+"""Known as types of arrays; called, they open a file."""
 _PAIRS: Final = frozenset({"collections.OrderedDict", "builtins.dict", "collections.UserDict", "collections.ChainMap"})
 _SWAPS: Final = frozenset({"__class__", "__dict__", "__setstate__", "__reduce__", "__reduce_ex__", "__getattr__", "__getattribute__", "__init__", "__new__", "__call__", "__del__", "__bases__",
                            "__globals__", "__code__", "__builtins__", "__subclasses__", "__mro__", "__import__", "__defaults__", "__kwdefaults__", "__closure__", "__wrapped__"})  # fmt: skip
@@ -71,16 +82,35 @@ class StreamJudge:
             yield from self._change(change)
         for name, judged in self.made.values():
             if judged.kind is Kind.UNKNOWN:
-                yield Note(rule="PICKLE-UNKNOWN-CALLABLE", because=f"builds {judged.name}, which no list knows", severity="medium", offset=name.offset, sure=self.sure, name=judged.name)
+                yield Note(
+                    rule="PICKLE-UNKNOWN-CALLABLE",
+                    because=f"builds {judged.name}, which no list knows",
+                    severity="medium",
+                    offset=name.offset,
+                    sure=self.sure,
+                    name=judged.name,
+                )
         yield from self._kept()
         for name in self.stream.names:
             if name.computed:
                 yield from self._computed(name)
         for entry in self.stream.extensions:
-            yield Note(rule="PICKLE-EXTENSION-CODE", because=f"takes entry {entry.code} of the loader's extension registry", severity="medium", offset=entry.offset, sure=self.sure)
+            yield Note(
+                rule="PICKLE-EXTENSION-CODE",
+                because=f"takes entry {entry.code} of the loader's extension registry",
+                severity="medium",
+                offset=entry.offset,
+                sure=self.sure,
+            )
         for reference in self.stream.persistent:
             if storage_of(reference.pid) is None:
-                yield Note(rule="PICKLE-PERSISTENT-ID", because=f"refers to {show(reference.pid, self.folder, 80)}", severity="medium", offset=reference.offset, sure=self.sure)
+                yield Note(
+                    rule="PICKLE-PERSISTENT-ID",
+                    because=f"refers to {show(reference.pid, self.folder, 80)}",
+                    severity="medium",
+                    offset=reference.offset,
+                    sure=self.sure,
+                )
 
     # --- calls -------------------------------------------------------------------------------------------------------------------
 
@@ -104,7 +134,7 @@ class StreamJudge:
         name = judged.name
         args = show(call.args, self.folder)
         said = f"calls {name}({args[1:-1] if args.startswith('(') and args.endswith(')') else args}){through}"
-        note = {"offset": call.offset, "name": name, "args": args}
+        note: dict[str, Any] = {"offset": call.offset, "name": name, "args": args}
         if judged.code:
             yield Note(rule="PICKLE-CODE-OBJECT", because=f"{said}: {judged.why}", severity="high", sure=self.sure, **note)
         elif judged.kind is Kind.DANGEROUS and not judged.traversal:
@@ -117,13 +147,24 @@ class StreamJudge:
             why = self._dual_evidence(call)
             if not why and self._harmless_dual(call, name):
                 return
-            yield Note(rule="PICKLE-DUAL-USE", because=said + (f": {why}" if why else ""), severity="high" if why else "medium", sure=self.sure, **note)
+            yield Note(
+                rule="PICKLE-DUAL-USE",
+                because=said + (f": {why}" if why else ""),
+                severity="high" if why else "medium",
+                sure=self.sure,
+                **note,
+            )
         elif judged.kind is Kind.UNKNOWN:
             why = self._evidence(call)
-            yield Note(rule="PICKLE-UNKNOWN-CALLABLE", because=(said if why else f"calls {name}") + (f": {why}" if why else ", which no list knows"), severity="high" if why else "medium",
-                       sure=self.sure, **note)
+            yield Note(
+                rule="PICKLE-UNKNOWN-CALLABLE",
+                because=(said if why else f"calls {name}") + (f": {why}" if why else ", which no list knows"),
+                severity="high" if why else "medium",
+                sure=self.sure,
+                **note,
+            )
         else:
-            why = self._schema(call, name)
+            why = self._schema(call, judged)
             if why:
                 yield Note(rule="PICKLE-ARGUMENT", because=f"{said}: {why}", severity="high", sure=self.sure, **note)
 
@@ -132,7 +173,13 @@ class StreamJudge:
         if call.op == "newobj":
             given = bool(call.args) if isinstance(call.args, tuple | list) else True
             given = given or bool(isinstance(call.kwargs, Dict) and call.kwargs.pairs) or id(call) in self.built
-            return Note(rule="PICKLE-DANGEROUS-CALL", because=f"{said.replace('calls', 'builds', 1)}: {judged.why}", severity="high" if given else "medium", sure=self.sure, **note)
+            return Note(
+                rule="PICKLE-DANGEROUS-CALL",
+                because=f"{said.replace('calls', 'builds', 1)}: {judged.why}",
+                severity="high" if given else "medium",
+                sure=self.sure,
+                **note,
+            )
         return Note(rule="PICKLE-DANGEROUS-CALL", because=f"{said}: {judged.why}", severity="critical", sure=self.sure, **note)
 
     def _call_of_result(self, call: Call, fn: Call) -> Iterator[Note]:
@@ -141,8 +188,15 @@ class StreamJudge:
         if isinstance(folded, Name):
             judged = self.judge.judge_path(f"{folded.module}.{folded.name}".rstrip("."))
             if judged.bad or judged.traversal:
-                yield Note(rule="PICKLE-DANGEROUS-CALL", because=f"calls {judged.name}({show(call.args, self.folder)[1:-1]}), looked up by {show(fn.fn)}: {judged.why}", severity="critical",
-                           offset=call.offset, sure="medium", name=judged.name, args=show(call.args, self.folder))
+                yield Note(
+                    rule="PICKLE-DANGEROUS-CALL",
+                    because=f"calls {judged.name}({show(call.args, self.folder)[1:-1]}), looked up by {show(fn.fn)}: {judged.why}",
+                    severity="critical",
+                    offset=call.offset,
+                    sure="medium",
+                    name=judged.name,
+                    args=show(call.args, self.folder),
+                )
                 return
         root: Value = fn
         for _ in range(64):
@@ -153,7 +207,14 @@ class StreamJudge:
         if judged_root is not None and judged_root.good:
             return
         severity = "medium" if judged_root is not None and judged_root.kind is Kind.UNKNOWN and not judged_root.closed else "high"
-        yield Note(rule="PICKLE-COMPUTED-NAME", because=f"calls what {show(fn, None, 120)} returns", severity=severity, offset=call.offset, sure=self.sure, args=show(call.args, self.folder))
+        yield Note(
+            rule="PICKLE-COMPUTED-NAME",
+            because=f"calls what {show(fn, None, 120)} returns",
+            severity=severity,
+            offset=call.offset,
+            sure=self.sure,
+            args=show(call.args, self.folder),
+        )
 
     def _harmless_dual(self, call: Call, name: str) -> bool:
         """Uses of dual callables that honest files make: attributes that the pack lists, partials of known callables, types of known values."""
@@ -164,7 +225,9 @@ class StreamJudge:
             judged = self.judged.get(id(args[0]))
             public = args[1].isidentifier() and not args[1].startswith("_")
             # an upper-case attribute of a known class is a member of an enumeration
-            return public and (args[1] in self.judge.attributes.get(full, ()) or (judged is not None and judged.kind is Kind.STATE and args[1].isupper()))
+            return public and (
+                args[1] in self.judge.attributes.get(full, ()) or (judged is not None and judged.kind is Kind.STATE and args[1].isupper())
+            )
         if name == "functools.partial" and args and call.op in ("reduce", "newobj"):
             inner = args[0]
             judged = self.judged.get(id(inner)) if isinstance(inner, Name) else None
@@ -200,30 +263,52 @@ class StreamJudge:
             folded = self.folder.fold(value)
             if isinstance(folded, str) and folded[:1] == "_" and folded.isidentifier():
                 return f"a private attribute: {folded}"
-            if isinstance(folded, str) and "." in folded and folded.replace(".", "").isidentifier() and self.judge.judge_path(folded).kind is Kind.DANGEROUS:
+            if (
+                isinstance(folded, str)
+                and "." in folded
+                and folded.replace(".", "").isidentifier()
+                and self.judge.judge_path(folded).kind is Kind.DANGEROUS
+            ):
                 return f"names {folded}"
         return None
 
-    def _schema(self, call: Call, name: str) -> str | None:
+    def _schema(self, call: Call, judged: Judgement) -> str | None:
         """Why the arguments of a known callable are none that honest files give it."""
         args = call.args if isinstance(call.args, tuple) else ()
-        if name in ("_codecs.encode", "codecs.encode"):
+        name = judged.name
+        if judged.kind is Kind.STATE:
+            return self._program_in(call) if call.op != "newobj" else None
+        if name in _CODECS:
             codec = self.folder.fold(args[1]) if len(args) > 1 else "utf-8"
-            return None if isinstance(codec, str) and codec.lower().replace("_", "-") in _LATIN | {"utf-8", "utf8"} else f"a codec of {show(codec, None, 40)}"
+            return (
+                None
+                if isinstance(codec, str) and codec.lower().replace("_", "-") in _TEXT_CODECS
+                else f"a codec of {show(codec, None, 40)}"
+            )
         if name in _PAIRS and args and isinstance(args[0], str | bytes):
             return "text where items belong"
-        if name == "copyreg._reconstructor":
-            return self._must_be_good(args[0] if args else None) or (self._must_be_good(args[1]) if len(args) > 1 else None)
-        if name in ("copyreg.__newobj__", "copyreg.__newobj_ex__"):
-            return self._must_be_good(args[0] if args else None)
-        if name == "torch._tensor._rebuild_from_type_v2":
-            return self._must_be_good(args[0] if args else None) or (self._must_be_good(args[1]) if len(args) > 1 else None)
-        if name == "torch._utils._rebuild_wrapper_subclass":
-            return self._must_be_good(args[0] if args else None)
+        if name in _OPENERS:
+            return "opens a file"
+        if name in self.judge.loads:
+            index = self.judge.loads[name]
+            value = args[index] if index < len(args) else None
+            return None if isinstance(value, Big) or isinstance(self.folder.fold(value), bytes) else "bytes that are computed while loading"
         if name == "collections.defaultdict":
             return self._must_be_good(args[0]) if args and args[0] is not None else None
-        if name == "numpy.dtype" and args and isinstance(args[0], str) and dtype_of_code(args[0]) is None and len(args[0]) > 64:
-            return "no dtype"
+        for index in _CLASSES.get(name, ()):
+            why = self._must_be_good(args[index]) if index < len(args) else None
+            if why:
+                return why
+        if name == _FROM_TYPE and len(args) > 3:
+            swapped = next((k for k in _keys(Change("build", None, args[3], call.offset)) if k in _SWAPS), None)
+            return f"sets {swapped}" if swapped else None
+        return None
+
+    def _program_in(self, call: Call) -> str | None:
+        """A command or code among the arguments of a class with state: some evaluate what configures them."""
+        for value in reach(call.args, call.kwargs)[:1024]:
+            if isinstance(value, str) and (found := marks.hostile(value[:LONGEST])):
+                return f"{found[0]}: {describe(found[1], 80)}"
         return None
 
     def _must_be_good(self, value: Value) -> str | None:
@@ -243,23 +328,52 @@ class StreamJudge:
         target = change.target
         said = f"{_VERBS[change.op]} {show(target, None, 80)}"
         if isinstance(target, Name):
-            yield Note(rule="PICKLE-SHADOWING", because=f"{said}, which is there already: {show(change.value, self.folder, 120)}", severity="high", offset=change.offset, sure=self.sure,
-                       name=show(target, self.folder, 120))
+            yield Note(
+                rule="PICKLE-SHADOWING",
+                because=f"{said}, which is there already: {show(change.value, self.folder, 120)}",
+                severity="high",
+                offset=change.offset,
+                sure=self.sure,
+                name=show(target, self.folder, 120),
+            )
             return
         if isinstance(target, Call):
             swapped = next((k for k in _keys(change) if k in _SWAPS), None) if change.op == "build" else None
             if swapped:
-                yield Note(rule="PICKLE-SHADOWING", because=f"sets {swapped} of {show(target.fn, None, 80)}", severity="high", offset=change.offset, sure=self.sure)
+                yield Note(
+                    rule="PICKLE-SHADOWING",
+                    because=f"sets {swapped} of {show(target.fn, None, 80)}",
+                    severity="high",
+                    offset=change.offset,
+                    sure=self.sure,
+                )
             elif self._is_shared(target):
-                yield Note(rule="PICKLE-SHADOWING", because=f"{said}, which is looked up and not made by this file", severity="high", offset=change.offset, sure=self.sure)
+                yield Note(
+                    rule="PICKLE-SHADOWING",
+                    because=f"{said}, which is looked up and not made by this file",
+                    severity="high",
+                    offset=change.offset,
+                    sure=self.sure,
+                )
         elif isinstance(target, Extension | Persistent):
-            yield Note(rule="PICKLE-SHADOWING", because=f"{said}, which this file does not make", severity="high", offset=change.offset, sure=self.sure)
+            yield Note(
+                rule="PICKLE-SHADOWING",
+                because=f"{said}, which this file does not make",
+                severity="high",
+                offset=change.offset,
+                sure=self.sure,
+            )
 
     def _is_shared(self, target: Call) -> bool:
         """Whether a call returns something that is there already instead of a fresh value."""
         fn = target.fn
         judged = self.judged.get(id(fn)) if isinstance(fn, Name) else None
-        return isinstance(fn, Name) and judged is not None and judged.name in ("builtins.getattr", "operator.getitem", "operator.attrgetter", "builtins.vars", "builtins.globals", "builtins.super")
+        return (
+            isinstance(fn, Name)
+            and judged is not None
+            and judged.name
+            in ("builtins.getattr", "operator.getitem", "operator.attrgetter", "builtins.vars", "builtins.globals", "builtins.super")
+        )
 
     def _kept(self) -> Iterator[Note]:
         """Names that are not called: kept where the result reaches them, or dropped."""
@@ -267,7 +381,11 @@ class StreamJudge:
         doubtful = [n for n in rest if (j := self.judged.get(id(n))) is not None and not j.good]
         if not rest or not doubtful:
             return
-        kept = {id(v) for v in reach(self.stream.result, *(c.value for c in self.stream.changes), *(c.args for c in self.stream.calls)) if isinstance(v, Name)}
+        kept = {
+            id(v)
+            for v in reach(self.stream.result, *(c.value for c in self.stream.changes), *(c.args for c in self.stream.calls))
+            if isinstance(v, Name)
+        }
         for name in rest:
             self.used[id(name)] = "stored" if id(name) in kept else "dropped"
         for name in doubtful:
@@ -278,21 +396,50 @@ class StreamJudge:
             if judged.traversal:
                 yield Note(rule="PICKLE-TRAVERSAL", because=f"imports {judged.name}: {judged.why}", severity="high", **note)
             elif judged.kind is Kind.DANGEROUS:
-                yield Note(rule="PICKLE-DANGEROUS-STATE", because=f"{'keeps' if stored else 'imports and drops'} {judged.name}: {judged.why}", severity="high" if stored else "medium", **note)
-            elif judged.closed and stored and not judged.name.rsplit(".", 1)[-1][:1].isupper():
-                yield Note(rule="PICKLE-DANGEROUS-STATE", because=f"keeps {judged.name}: {judged.why}", severity="medium", **note)
+                yield Note(
+                    rule="PICKLE-DANGEROUS-STATE",
+                    because=f"{'keeps' if stored else 'imports and drops'} {judged.name}: {judged.why}",
+                    severity="high" if stored else "medium",
+                    **note,
+                )
+            elif judged.closed and stored:
+                yield Note(
+                    rule="PICKLE-DANGEROUS-STATE",
+                    because=f"keeps {judged.name}: {judged.why}",
+                    severity="medium" if judged.closed == "standard" else "low",
+                    **note,
+                )
+            elif judged.closed:
+                yield Note(rule="PICKLE-DANGEROUS-STATE", because=f"imports and drops {judged.name}: {judged.why}", severity="low", **note)
             elif judged.kind is Kind.UNKNOWN:
-                yield Note(rule="PICKLE-UNKNOWN-CALLABLE", because=f"{'keeps' if stored else 'imports'} {judged.name}, which no list knows", severity="medium" if stored else "low", **note)
+                yield Note(
+                    rule="PICKLE-UNKNOWN-CALLABLE",
+                    because=f"{'keeps' if stored else 'imports'} {judged.name}, which no list knows",
+                    severity="medium" if stored else "low",
+                    **note,
+                )
 
     def _computed(self, name: Name) -> Iterator[Note]:
         judged = self.judged.get(id(name))
         if judged is not None and judged.good:
             return
         self.used.setdefault(id(name), "called")
-        yield Note(rule="PICKLE-COMPUTED-NAME", because=f"imports a name that is computed while loading: {show(name, self.folder, 120)}", severity="high", offset=name.offset, sure=self.sure)
+        yield Note(
+            rule="PICKLE-COMPUTED-NAME",
+            because=f"imports a name that is computed while loading: {show(name, self.folder, 120)}",
+            severity="high",
+            offset=name.offset,
+            sure=self.sure,
+        )
 
 
-_VERBS: Final = {"build": "changes the state of", "setitem": "sets an item of", "append": "appends to", "appends": "appends to", "additems": "adds items to"}
+_VERBS: Final = {
+    "build": "changes the state of",
+    "setitem": "sets an item of",
+    "append": "appends to",
+    "appends": "appends to",
+    "additems": "adds items to",
+}
 
 
 def _keys(change: Change) -> list[str]:

@@ -61,7 +61,13 @@ def _dotted(node: ast.expr) -> str:
         node = node.value
     if isinstance(node, ast.Name):
         parts.append(node.id)
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "__import__" and node.args and isinstance(node.args[0], ast.Constant):
+    elif (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "__import__"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    ):
         parts.append(str(node.args[0].value))
     else:
         return ""

@@ -41,6 +41,11 @@ def longest_increasing(values: Iterable[int]) -> int:
     return len(piles)
 
 
+def rounded(log10_p: float) -> float:
+    """Two decimals, upwards: what is printed is a bound still."""
+    return min(0.0, math.ceil(log10_p * 100) / 100)
+
+
 def corrected(log10_p: float, tests: int) -> float:
     """Bonferroni over all tests that were made: log10 p + log10 tests, at most 0."""
     return min(0.0, log10_p + math.log10(max(1, tests)))

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mlsbom.lineage.bounds import rounded
 from mlsbom.lineage.channels import EXACT, HEURISTIC, Evidence
 from mlsbom.lineage.codes import ValueHash
 from mlsbom.lineage.form import Fingerprint, Hashed
@@ -119,7 +120,7 @@ def judge(
     none = verdict == "not-comparable"
     return {
         "verdict": verdict,
-        "log10_p": None if none else CERTAIN if certain else round(min(exact, heuristic), 2),
+        "log10_p": None if none else CERTAIN if certain else rounded(min(exact, heuristic)),
         "tests": evidence.total,
         "parameter_coverage": None if none else round(shared.of_suspect, 4),
         "channels": _channels(evidence, shared, spread) | dict(extra or {}),
@@ -146,7 +147,7 @@ def _channels(evidence: Evidence, shared: Shared, spread: float) -> dict[str, An
     }
     for channel, tests in evidence.tests.items():
         if tests:
-            out[channel] = round(min(0.0, evidence.best((channel,)) + spread), 2)
+            out[channel] = rounded(evidence.best((channel,)) + spread)
     return out
 
 
@@ -166,7 +167,7 @@ def _tensors(suspect: Fingerprint, evidence: Evidence, shared: Shared, listed: i
     ]
     best = sorted((h for h in evidence.hits if h.log10_p < SHOWN_BELOW), key=lambda h: (h.log10_p, h.channel, h.suspect, h.reference))
     return rows + [
-        {"suspect": h.suspect, "reference": h.reference, "channel": h.channel, "log10_p": round(h.log10_p, 2), "hits": h.hits, "of": h.of}
+        {"suspect": h.suspect, "reference": h.reference, "channel": h.channel, "log10_p": rounded(h.log10_p), "hits": h.hits, "of": h.of}
         for h in best[:listed]
     ]
 

@@ -61,7 +61,11 @@ def graph(a: Assessment) -> str:
                 target.ref,
                 (target, r.source, r.relation if r.kind == "derived-from" and r.relation not in (None, "unknown") else LABELS[r.kind]),
             )
-        elif r.kind in ("depends-on", "calls", "runs-in") and target.kind not in (Kind.TOKENIZER, Kind.TEMPLATE):
+    for r in a.graph.relationships:
+        target = refs[r.target]
+        if target.ref in inside or target.ref in left:
+            continue
+        if r.kind in ("depends-on", "calls", "runs-in") and target.kind not in (Kind.TOKENIZER, Kind.TEMPLATE):
             source = r.source if r.source in inside else middle[0].ref
             group = str(target.kind)
             if all(target.ref != x[0].ref for x in right.get(group, ())):
@@ -104,8 +108,9 @@ def _draw(nodes: dict[str, Node], edges: list[tuple[str, str, str]]) -> str:
         return COLUMNS[node.column], TOP + offset[node.column] + node.row * (ROW + 12)
 
     out = [
-        f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-labelledby="graph-title" class="graph"><title id="graph-title">Lineage and dependencies</title>',
-        '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z"/></marker></defs>',
+        f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-labelledby="graph-title" class="graph">',
+        '<title id="graph-title">Lineage and dependencies</title><defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" ',
+        'markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z"/></marker></defs>',
     ]
     for source, target, label in edges:
         if source not in nodes or target not in nodes:
@@ -120,7 +125,8 @@ def _draw(nodes: dict[str, Node], edges: list[tuple[str, str, str]]) -> str:
             x1 += BOX
             half = (x1 + x2) / 2
             path = f"M{x1} {y1 + ROW / 2:.0f}C{half:.0f} {y1 + ROW / 2:.0f} {half:.0f} {y2 + ROW / 2:.0f} {x2} {y2 + ROW / 2:.0f}"
-            tx, ty = half, (y1 + y2) / 2 + ROW / 2 - 4
+            # beside the outer box: each has a row of its own, so labels never meet
+            tx, ty = (x1 + 38, y1 + ROW / 2 - 5) if a.column == 0 else (x2 - 42, y2 + ROW / 2 - 5)
         out.append(
             f'<path d="{path}" class="edge" marker-end="url(#arrow)"/><text x="{tx:.0f}" y="{ty:.0f}" class="label">{escape(label)}</text>'
         )
@@ -128,8 +134,8 @@ def _draw(nodes: dict[str, Node], edges: list[tuple[str, str, str]]) -> str:
         x, y = at(node)
         out.append(
             f'<g class="node {node.kind}"><rect x="{x}" y="{y:.0f}" width="{BOX}" height="{ROW}" rx="7"/>'
-            f'<text x="{x + 12}" y="{y + (19 if node.line else 27):.0f}" class="name">{escape(_fit(node.title, 38))}</text>'
-            + (f'<text x="{x + 12}" y="{y + 35:.0f}" class="line">{escape(_fit(node.line, 46))}</text>' if node.line else "")
+            f'<text x="{x + 12}" y="{y + (19 if node.line else 27):.0f}" class="name">{escape(_fit(node.title, 34))}</text>'
+            + (f'<text x="{x + 12}" y="{y + 35:.0f}" class="line">{escape(_fit(node.line, 42))}</text>' if node.line else "")
             + "</g>"
         )
     out.append("</svg>")
@@ -160,7 +166,8 @@ def strip(tensors: list[dict[str, object]], width: int = 1040) -> str:
         height = 4 + 70 * min(1.0, share)
         strong = isinstance(p := t.get("log10_p"), (int, float)) and p <= -6
         out.append(
-            f'<rect x="{n * step:.1f}" y="{80 - height:.1f}" width="{max(1.0, step - 1):.1f}" height="{height:.1f}" class="{"hit" if strong else "miss"}">'
+            f'<rect x="{n * step:.1f}" y="{80 - height:.1f}" width="{max(1.0, step - 1):.1f}" height="{height:.1f}" '
+            f'class="{"hit" if strong else "miss"}">'
             f"<title>{escape(clean(str(t.get('suspect') or t.get('reference') or ''), 120))}</title></rect>"
         )
     out.append("</svg>")

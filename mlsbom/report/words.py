@@ -30,6 +30,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "controllable": ("Controllable", "통제 가능성"),
     "level": ("Level", "단계"),
     "lacks": ("What the next level lacks", "다음 단계에 필요한 항목"),
+    "lacks_short": ("lacks", "부족한 항목"),
     "not_shown": ("not shown", "미제시"),
     "waived": ("waived", "예외 승인"),
     "composition": ("What it is made of", "구성"),
@@ -83,7 +84,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "detail": ("Detail", "세부 내용"),
     "verify": ("How to verify this document", "이 문서의 검증 방법"),
     "verify_help": (
-        "Scan the same files again with the same data packs and profile: the result is the same, byte for byte. The digests below say which.",
+        "Scan the same files again with the same data packs and profile: the result is the same, byte for byte. "
+        "The digests below say which.",
         "같은 파일을 같은 데이터 팩과 프로파일로 다시 검사하면 같은 결과가 나옵니다. 아래 해시로 확인할 수 있습니다.",
     ),
     "target_digest": ("Digest of the target", "대상의 해시"),

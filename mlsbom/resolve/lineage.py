@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -131,7 +132,7 @@ def _said(result: dict[str, Any]) -> str:
         return f"holds the values of {result['reference']} ({result['parameter_coverage']:.0%} of its parameters)"
     if result["log10_p"] <= -300:
         return f"holds tensors with the values of {result['reference']}"
-    return f"is not independent of {result['reference']} (p <= 10^{result['log10_p']:.0f})"
+    return f"is not independent of {result['reference']} (p <= 10^{math.ceil(result['log10_p'])})"
 
 
 def _found(

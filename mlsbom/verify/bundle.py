@@ -223,7 +223,7 @@ def _pem_chain(text: Any) -> tuple[bytes, ...]:
 
     try:
         return tuple(c.public_bytes(Encoding.DER) for c in x509.load_pem_x509_certificates(str(text).encode()))
-    except ValueError as e:
+    except (ValueError, x509.InvalidVersion) as e:
         raise Refused("bad-bundle", "the certificate beside the signature is no PEM") from e
 
 

@@ -15,7 +15,7 @@ from mlsbom.verify import algorithms, judge, trust
 from mlsbom.verify.judge import Target
 from mlsbom.verify.signature import Asked
 from mlsbom.verify.strict import LIMIT
-from mlsbom.verify.subject import HASHES, WEAK, DiskFile, DiskTree, KnownDigests
+from mlsbom.verify.subject import HASHES, WEAK, DiskFile, DiskTree, KnownDigests, read_regular
 from mlsbom.verify.verdict import Report, some
 
 if TYPE_CHECKING:
@@ -161,23 +161,14 @@ def _top_signature(data: bytes) -> bool:
 
 def _read(path: str) -> tuple[bytes, Report | None]:
     """A signature file that was named or found: its bytes, or the report of why they cannot be had."""
-    report = Report(target="")
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        return read_regular(path, LIMIT), None
     except FileNotFoundError as e:
         raise UsageError(f"signature {shown(os.fsencode(path))}: {e.strerror}") from e
-    except (OSError, ValueError) as e:
-        report.refuse("bad-bundle", f"the signature cannot be opened: {getattr(e, 'strerror', None) or e}")
+    except OSError as e:
+        report = Report(target="")
+        report.refuse("bad-bundle", f"the signature cannot be read: {e.strerror}")
         return b"", report
-    with os.fdopen(descriptor, "rb") as f:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            report.refuse("bad-bundle", "the signature is no regular file")
-            return b"", report
-        try:
-            return f.read(LIMIT + 1), None
-        except OSError as e:
-            report.refuse("bad-bundle", f"the signature cannot be read: {e.strerror}")
-            return b"", report
 
 
 def _inside(folder: str, signature: str) -> str | None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from mlsbom.verify import keys
+from mlsbom.verify import keys, paths
 from mlsbom.verify.bundle import Bundle, Entry, Proof
 from mlsbom.verify.roots import Log, Root
 from mlsbom.verify.strict import Fields, parse, unbase64
@@ -170,7 +170,7 @@ def _pem(text: str, bundle: Bundle, what: str) -> None:
     raw = unbase64(text, what, CODE)
     try:
         if b"BEGIN CERTIFICATE" in raw:
-            der = x509.load_pem_x509_certificate(raw).public_bytes(Encoding.DER)
+            der = paths.read(x509.load_pem_x509_certificate, raw).public_bytes(Encoding.DER)
         else:
             der = keys.spki(keys.load(raw, what))
     except ValueError as e:

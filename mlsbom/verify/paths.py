@@ -47,15 +47,31 @@ class Path:
 
 
 def load(raw: bytes, what: str = "certificate") -> Certificate:
-    """A DER certificate; `bad-chain` where it cannot be read, its extensions included."""
+    """A DER certificate; `bad-chain` where it cannot be read."""
     from cryptography import x509
 
     try:
-        certificate = x509.load_der_x509_certificate(raw)
-        _ = certificate.extensions
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as e:
+        return read(x509.load_der_x509_certificate, raw)
+    except ValueError as e:
         raise Refused("bad-chain", f"a {what} cannot be read: {str(e)[:100]}") from e
-    return certificate
+
+
+def read(loader: Callable[[bytes], Certificate], raw: bytes) -> Certificate:
+    """A certificate with all its parts looked at once: `cryptography` parses some of them only when asked. Raises ValueError alone."""
+    from cryptography import x509
+
+    try:
+        certificate = loader(raw)
+        _ = (
+            certificate.subject,
+            certificate.issuer,
+            certificate.extensions,
+            certificate.not_valid_before_utc,
+            certificate.not_valid_after_utc,
+        )
+        return certificate
+    except (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as e:
+        raise ValueError(str(e)) from e
 
 
 def public_key(certificate: Certificate) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from mlsbom.verify import keys
+from mlsbom.verify import keys, paths
 from mlsbom.verify.strict import Fields
 from mlsbom.verify.verdict import Refused
 
@@ -134,7 +134,7 @@ def _authority(fields: Fields) -> Authority:
 
     try:
         chain = tuple(
-            x509.load_der_x509_certificate(Fields(c, "certificate", fields.code).bytes("rawBytes"))
+            paths.read(x509.load_der_x509_certificate, Fields(c, "certificate", fields.code).bytes("rawBytes"))
             for c in fields.object("certChain").list("certificates", 20)
         )
     except ValueError as e:

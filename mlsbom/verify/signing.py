@@ -303,7 +303,7 @@ def _certificates(path: Path) -> list[Certificate]:
         return x509.load_pem_x509_certificates(path.read_bytes())
     except OSError as e:
         raise UsageError(f"certificate {path}: {e.strerror}") from e
-    except ValueError as e:
+    except (ValueError, x509.InvalidVersion) as e:
         raise UsageError(f"certificate {path}: is no certificate in PEM") from e
 
 

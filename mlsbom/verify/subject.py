@@ -5,6 +5,7 @@ A tree is walked once; files are opened by the walk's own device and inode numbe
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -52,6 +53,24 @@ WEAK: Final = frozenset(
 """Digests that never count: broken, or shorter than what they are named after."""
 _CACHE: Final = re.compile(rb"(.*/(?:models|datasets|spaces)--[^/]+)/snapshots/[^/]+")
 _local = threading.local()
+
+
+def read_regular(path: str | bytes, limit: int) -> bytes:
+    """At most `limit` bytes and one more of a regular file that a caller named; never waits. Raises OSError with a `strerror`."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except ValueError as e:
+        raise OSError(errno.EINVAL, str(e)) from e
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "is no regular file")
+        parts, left = [], limit + 1
+        while left > 0 and (piece := os.read(descriptor, min(left, BUFFER))):
+            parts.append(piece)
+            left -= len(piece)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mlsbom.errors import UsageError
-from mlsbom.verify import keys, roots
+from mlsbom.verify import keys, paths, roots
 from mlsbom.verify.roots import Root, Window
 from mlsbom.verify.strict import Fields, parse, unbase64
+from mlsbom.verify.subject import read_regular
 from mlsbom.verify.verdict import Refused
 
 if TYPE_CHECKING:
@@ -81,11 +81,7 @@ def default(anchors: Anchors, packs: Packs) -> Anchors:
 
 def _bytes(path: Path) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        with os.fdopen(descriptor, "rb") as f:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UsageError(f"trust anchor {path}: is not a regular file")
-            raw = f.read(LIMIT + 1)
+        raw = read_regular(os.fspath(path), LIMIT)
     except OSError as e:
         raise UsageError(f"trust anchor {path}: {e.strerror}", remedy="name a PEM file, a trusted_root.json or an npm key list") from e
     if len(raw) > LIMIT:
@@ -117,7 +113,9 @@ def _add_pem(anchors: Anchors, raw: bytes, name: str, sha256: str) -> None:
         if kind == "PUBLIC KEY" or kind == "RSA PUBLIC KEY":
             anchors.keys.append(TrustedKey(key=keys.load(text, entry), anchor=entry, sha256=sha256))
         elif kind == "CERTIFICATE":
-            anchors.certificates.append(TrustedCertificate(certificate=x509.load_pem_x509_certificate(text), anchor=entry, sha256=sha256))
+            anchors.certificates.append(
+                TrustedCertificate(certificate=paths.read(x509.load_pem_x509_certificate, text), anchor=entry, sha256=sha256)
+            )
         elif kind == "X509 CRL":
             anchors.crls.append((x509.load_pem_x509_crl(text), entry))
         else:

@@ -25,7 +25,7 @@ ROOT = STACK.trusted_root()
 BUNDLES = [STACK.message(b"weights"), STACK.message(b"weights", v2=True), STACK.dsse(made.statement("m", {"sha256": "0" * 64}), kind="intoto")]
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8) | st.sampled_from(["", "AA==", "0", "-1"]),
                     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3), max_leaves=6)
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

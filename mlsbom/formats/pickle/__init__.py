@@ -5,7 +5,41 @@
 from __future__ import annotations
 
 from mlsbom.formats.pickle.read import Pickles, read_pickles, read_stream, search, sniff
-from mlsbom.formats.pickle.values import MISSING, Big, Call, Change, Dict, Extension, Missing, Name, Persistent, Set, Stream, Value, children, reach
+from mlsbom.formats.pickle.values import (
+    MISSING,
+    Big,
+    Call,
+    Change,
+    Dict,
+    Extension,
+    Missing,
+    Name,
+    Persistent,
+    Set,
+    Stream,
+    Value,
+    children,
+    reach,
+)
 
-__all__ = ["MISSING", "Big", "Call", "Change", "Dict", "Extension", "Missing", "Name", "Persistent", "Pickles", "Set", "Stream", "Value", "children", "reach",
-           "read_pickles", "read_stream", "search", "sniff"]
+__all__ = [
+    "MISSING",
+    "Big",
+    "Call",
+    "Change",
+    "Dict",
+    "Extension",
+    "Missing",
+    "Name",
+    "Persistent",
+    "Pickles",
+    "Set",
+    "Stream",
+    "Value",
+    "children",
+    "reach",
+    "read_pickles",
+    "read_stream",
+    "search",
+    "sniff",
+]

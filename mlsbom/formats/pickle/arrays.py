@@ -13,8 +13,34 @@ from mlsbom.formats.pickle.values import Call, Dict, Name, Value
 WRAPPER: Final = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 _WRAPPERS: Final = {WRAPPER, ("sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper")}
 _CODE: Final = re.compile(r"[<>|=]?([?bBhHiIlLqQefdgFDGOSaUVMmcup])(\d*)")
-_SIZES: Final = {"?": 1, "b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4, "l": 8, "L": 8, "q": 8, "Q": 8, "e": 2, "f": 4, "d": 8, "g": 16, "F": 8, "D": 16,
-                 "G": 32, "M": 8, "m": 8, "c": 1, "S": 0, "a": 0, "U": 0, "V": 0, "O": 8}
+_SIZES: Final = {
+    "?": 1,
+    "b": 1,
+    "B": 1,
+    "h": 2,
+    "H": 2,
+    "i": 4,
+    "I": 4,
+    "l": 8,
+    "L": 8,
+    "q": 8,
+    "Q": 8,
+    "e": 2,
+    "f": 4,
+    "d": 8,
+    "g": 16,
+    "F": 8,
+    "D": 16,
+    "G": 32,
+    "M": 8,
+    "m": 8,
+    "c": 1,
+    "S": 0,
+    "a": 0,
+    "U": 0,
+    "V": 0,
+    "O": 8,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +75,9 @@ def array_of(target: Call, state: Value) -> RawArray | None:
 def dtype_of(value: Value) -> Dtype | None:
     """The dtype that a `numpy.dtype(...)` call with its state means, or None where it cannot be told."""
     if isinstance(value, Name) and not value.computed:
-        return dtype_of_code({"float64": "f8", "float32": "f4", "int64": "i8", "int32": "i4", "uint8": "u1", "bool": "b1", "object": "O"}.get(value.name, ""))
+        return dtype_of_code(
+            {"float64": "f8", "float32": "f4", "int64": "i8", "int32": "i4", "uint8": "u1", "bool": "b1", "object": "O"}.get(value.name, "")
+        )
     if not isinstance(value, Call) or not isinstance(value.args, tuple) or not value.args:
         return None
     dtype = dtype_of_code(value.args[0])
@@ -82,4 +110,8 @@ def dtype_of_code(code: Value) -> Dtype | None:
     count = int(digits)
     if count > 1 << 40:
         return None
-    return Dtype(code=letter + digits if letter in "fiuc" else letter, size=count * 4 if letter == "U" else 8 if letter in "Mm" else count, objects=False)
+    return Dtype(
+        code=letter + digits if letter in "fiuc" else letter,
+        size=count * 4 if letter == "U" else 8 if letter in "Mm" else count,
+        objects=False,
+    )

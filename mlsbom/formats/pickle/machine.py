@@ -101,7 +101,7 @@ class Machine:
         self.spend(1 + count // 64)
 
     def number(self, op: int, value: Value, width: int) -> None:
-        """Push a number; a long run of the same opcode (of `width` bytes with its operand; 0: a line) is pushed at once, its values unread."""
+        """Push a number; a long run of one opcode (`width` bytes with its operand; 0: a line) is pushed at once, its values unread."""
         window = self.window
         self.stack.append(value)
         if window.i < window.soft and window.buf[window.i] == op:

@@ -165,7 +165,7 @@ def _string(m: Machine) -> None:
         line = line[1:-1]
     m.spend(1 + len(line) // 64)
     try:
-        m.stack.append(codecs.escape_decode(line)[0].decode("latin-1"))  # type: ignore[attr-defined]
+        m.stack.append(codecs.escape_decode(line)[0].decode("latin-1"))
     except ValueError:
         m.stack.append(line.decode("latin-1"))
 
@@ -415,15 +415,18 @@ def _stop(m: Machine) -> bool:
 
 _BUILD: Final = ord("b")
 _BY_OPCODE: Final[dict[bytes, Handler]] = {
-    b"(": _mark, b".": _stop, b"0": _pop, b"1": _pop_mark, b"2": _dup,
-    b"F": _float, b"I": _int, b"J": _fixed("<i", 0x4A), b"K": _fixed("<B", 0x4B), b"L": _long, b"M": _fixed("<H", 0x4D), b"G": _fixed(">d", 0x47),
-    b"N": _constant(None), b"\x88": _constant(True), b"\x89": _constant(False), b"\x8a": _long_bytes(1), b"\x8b": _long_bytes(4),
-    b"S": _string, b"T": _counted("string", 4), b"U": _counted("string", 1), b"V": _unicode, b"X": _counted("text", 4), b"\x8c": _counted("text", 1),
-    b"\x8d": _counted("text", 8), b"B": _counted("bytes", 4), b"C": _counted("bytes", 1), b"\x8e": _counted("bytes", 8), b"\x96": _counted("bytes", 8),
-    b"]": _empty(list), b"}": _empty(Dict), b"\x8f": _empty(Set), b")": _constant(()), b"\x85": _tuple_of(1), b"\x86": _tuple_of(2), b"\x87": _tuple_of(3),
+    b"(": _mark, b".": _stop, b"0": _pop, b"1": _pop_mark, b"2": _dup, b"N": _constant(None), b"\x88": _constant(True), b"\x89": _constant(False),
+    b"F": _float, b"I": _int, b"J": _fixed("<i", 0x4A), b"K": _fixed("<B", 0x4B), b"M": _fixed("<H", 0x4D), b"G": _fixed(">d", 0x47),
+    b"L": _long, b"\x8a": _long_bytes(1), b"\x8b": _long_bytes(4),
+    b"S": _string, b"T": _counted("string", 4), b"U": _counted("string", 1),
+    b"V": _unicode, b"X": _counted("text", 4), b"\x8c": _counted("text", 1), b"\x8d": _counted("text", 8),
+    b"B": _counted("bytes", 4), b"C": _counted("bytes", 1), b"\x8e": _counted("bytes", 8), b"\x96": _counted("bytes", 8),
+    b"]": _empty(list), b"}": _empty(Dict), b"\x8f": _empty(Set), b")": _constant(()),
+    b"\x85": _tuple_of(1), b"\x86": _tuple_of(2), b"\x87": _tuple_of(3),
     b"t": _from_mark(tuple), b"l": _from_mark(list), b"d": _from_mark(_dict), b"\x91": _from_mark(Set),
     b"a": _append, b"e": _appends("appends"), b"\x90": _appends("additems"), b"s": _setitem, b"u": _setitems,
-    b"p": _put(_index_line), b"q": _put(_index(1)), b"r": _put(_index(4)), b"\x94": _memoize, b"g": _get(_index_line), b"h": _get(_index(1)), b"j": _get(_index(4)),
+    b"p": _put(_index_line), b"q": _put(_index(1)), b"r": _put(_index(4)), b"\x94": _memoize,
+    b"g": _get(_index_line), b"h": _get(_index(1)), b"j": _get(_index(4)),
     b"c": _global, b"\x93": _stack_global, b"R": _reduce, b"\x81": _newobj, b"\x92": _newobj_ex, b"i": _inst, b"o": _obj, b"b": _build,
     b"\x82": _extension(1), b"\x83": _extension(2), b"\x84": _extension(4), b"P": _persid, b"Q": _binpersid,
     b"\x80": _proto, b"\x95": _frame, b"\x97": _constant(MISSING), b"\x98": _nothing,

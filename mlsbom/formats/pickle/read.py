@@ -25,7 +25,11 @@ OVERLAP: Final = 1024
 _WORD = rb"[A-Za-z_][A-Za-z0-9_.]{0,200}"
 _EVIDENCE: Final = re.compile(
     rb"(?s:\(?[ci]" + _WORD + rb"\r?\n" + _WORD + rb"\r?\n"
-    rb"|(?:\x8c.|X.\x00\x00\x00|V|U.)" + _WORD + rb"\n?\x94?(?:[qh].|p[0-9]+\n)?(?:\x8c.|X.\x00\x00\x00|V|U.)" + _WORD + rb"\n?\x94?(?:[qh].|p[0-9]+\n)?\x93)"
+    rb"|(?:\x8c.|X.\x00\x00\x00|V|U.)"
+    + _WORD
+    + rb"\n?\x94?(?:[qh].|p[0-9]+\n)?(?:\x8c.|X.\x00\x00\x00|V|U.)"
+    + _WORD
+    + rb"\n?\x94?(?:[qh].|p[0-9]+\n)?\x93)"
 )
 """An import: GLOBAL or INST with its two lines, or two short strings before STACK_GLOBAL."""
 _PROTO: Final = re.compile(rb"\x80[\x02-\x05]")

@@ -50,7 +50,12 @@ def storage_of(pid: Value) -> Storage | None:
     if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] not in ("storage", b"storage"):
         return None
     kind, key, location, count = pid[1:5]
-    if not isinstance(kind, Name) or kind.computed or kind.module not in ("torch", "torch.storage", "torch.cuda", "torch.sparse") or kind.name not in DTYPES:
+    if (
+        not isinstance(kind, Name)
+        or kind.computed
+        or kind.module not in ("torch", "torch.storage", "torch.cuda", "torch.sparse")
+        or kind.name not in DTYPES
+    ):
         return None
     if isinstance(key, int):
         key = str(key)

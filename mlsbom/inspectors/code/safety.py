@@ -59,10 +59,10 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
                 name = resolver.qualified(call.func, scope) or "a call"
                 yield TRUST.finding(f"{name.removesuffix('()')} trusts remote code{' at a fixed revision' if fixed else ''}", evidence=_at(call.lineno),
                                     severity=Severity.LOW if fixed or reach is Reach.OTHER else None, sure=Confidence.HIGH)  # fmt: skip
-    if reach is Reach.LOADED and not context.member:
+    if "python-loaded" in context.formats and not context.member:
         for node, _ in resolver.scopes.imports:
             if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module and "." not in node.module:
-                yield ReadAs(path=f"{node.module}.py", format="python-loaded?", line=node.lineno)
+                yield ReadAs(path=f"{node.module}.py", format="python-loaded", line=node.lineno)
     if reach is Reach.INSTALL:
         yield Mark(kind="install-script", text=source.text[:2000], evidence=_at(1))
 

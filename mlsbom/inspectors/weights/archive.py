@@ -104,7 +104,11 @@ def _tar(blob: Blob, context: Context) -> Iterator[Yield]:
                 yield rules.DUPLICATE.finding(f"{describe(entry.name, 120)} stands twice with different content", evidence=where)
             contents[entry.name] = (entry.data, entry.size)
             if entry.sparse:
-                yield Shortfall(status=Status.PARTIAL, reason=f"{describe(entry.name, 120)} is a sparse file; its packed form was inspected", evidence=where)
+                yield Shortfall(
+                    status=Status.PARTIAL,
+                    reason=f"{describe(entry.name, 120)} is a sparse file; its packed form was inspected",
+                    evidence=where,
+                )
             if entry.size:
                 yield Member(name=entry.name or f"member-{n}", blob=blob.window(entry.data, entry.size, entry.name.rsplit("/", 1)[-1]))
 
@@ -115,7 +119,10 @@ def _tar_shape(blob: Blob, directory: TarDirectory) -> Iterator[Yield]:
         yield Shortfall(status=Status.PARTIAL, reason=f"the tar archive is damaged: {directory.problem}")
     hidden = next((e for e in directory.entries if e.hidden), None)
     if hidden is not None:
-        yield rules.RECORDS.finding(f"{describe(hidden.name, 120)} and what follows stands behind the end mark or damage, where strict readers stop", evidence=at(hidden.data - 512, hidden.name))
+        yield rules.RECORDS.finding(
+            f"{describe(hidden.name, 120)} and what follows stands behind the end mark or damage, where strict readers stop",
+            evidence=at(hidden.data - 512, hidden.name),
+        )
 
 
 def _same(blob: Blob, a: tuple[int, int], b: tuple[int, int]) -> bool:
@@ -123,7 +130,9 @@ def _same(blob: Blob, a: tuple[int, int], b: tuple[int, int]) -> bool:
     if a[1] != b[1]:
         return False
     size = min(a[1], 1 << 20)
-    return blob.read_at(a[0], size) == blob.read_at(b[0], size) and blob.read_at(a[0] + a[1] - size, size) == blob.read_at(b[0] + b[1] - size, size)
+    return blob.read_at(a[0], size) == blob.read_at(b[0], size) and blob.read_at(a[0] + a[1] - size, size) == blob.read_at(
+        b[0] + b[1] - size, size
+    )
 
 
 # --- 7z -------------------------------------------------------------------------------------------------------------------------------

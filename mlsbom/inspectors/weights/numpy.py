@@ -17,7 +17,9 @@ from mlsbom.inspectors.weights.tensors import about_tensors, table_of
 from mlsbom.judges.callables import describe
 from mlsbom.model import Evidence, Rule, Severity, Shortfall, Statement, Status, Technique
 
-EXPRESSION = Rule(id="NPY-HEADER-EXPRESSION", title="The header of an npy file is an expression and not a literal", severity=Severity.MEDIUM)
+EXPRESSION = Rule(
+    id="NPY-HEADER-EXPRESSION", title="The header of an npy file is an expression and not a literal", severity=Severity.MEDIUM
+)
 BOUNDS = Rule(id="NPY-BOUNDS", title="The shape of an npy file does not fit the file", severity=Severity.MEDIUM)
 MEMBER = Rule(id="NPZ-FOREIGN-MEMBER", title="A member of an npz archive is a pickle and not an array", severity=Severity.MEDIUM)
 RULES = (EXPRESSION, BOUNDS, MEMBER)
@@ -74,7 +76,13 @@ def _bounds(blob: Blob, header: Npy) -> str | None:
 
 def _tensor(name: str, header: Npy) -> Tensor:
     code = header.dtype.lstrip("<>|=")
-    return Tensor(name=name, dtype=numpy_dtype(code, header.itemsize) if len(header.dtype) < 12 else "struct", shape=header.shape, itemsize=header.itemsize, at=header.data)
+    return Tensor(
+        name=name,
+        dtype=numpy_dtype(code, header.itemsize) if len(header.dtype) < 12 else "struct",
+        shape=header.shape,
+        itemsize=header.itemsize,
+        at=header.data,
+    )
 
 
 def _archive(blob: Blob, context: Context) -> Iterator[Yield]:
@@ -90,7 +98,10 @@ def _archive(blob: Blob, context: Context) -> Iterator[Yield]:
                 if not any(n < 0 for n in header.shape):
                     tensors.append(_tensor(entry.name.removesuffix(".npy"), header))
             elif "pickle" in identify(content, entry.name):
-                yield MEMBER.finding(f"{describe(entry.name, 120)} is a pickle", evidence=Evidence(key=describe(entry.name, 200), technique=Technique.BINARY, confidence=1.0))
+                yield MEMBER.finding(
+                    f"{describe(entry.name, 120)} is a pickle",
+                    evidence=Evidence(key=describe(entry.name, 200), technique=Technique.BINARY, confidence=1.0),
+                )
         except ReadError:
             continue  # told where the archive is read
     made = table_of(tensors)

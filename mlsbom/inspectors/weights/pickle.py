@@ -10,20 +10,42 @@ from mlsbom.blob import Blob, BytesBlob
 from mlsbom.budget import Budget
 from mlsbom.errors import ReadError
 from mlsbom.formats import FAMILY
-from mlsbom.formats.pickle import Big, Call, Name as PickleName, Pickles, Stream, read_pickles, read_stream
+from mlsbom.formats.pickle import Big, Call, Pickles, Stream, read_pickles, read_stream
+from mlsbom.formats.pickle import Name as PickleName
 from mlsbom.inspectors import Context, Member, Yield
 from mlsbom.inspectors.weights import pickle_rules as rules
 from mlsbom.inspectors.weights.tensors import statements, table
 from mlsbom.judges.callables import Callables, callables, describe
 from mlsbom.judges.folding import Folder, unpack
-from mlsbom.judges.programs import program
 from mlsbom.judges.pickles import Note, StreamJudge, texts
-from mlsbom.model import AnyFact, Confidence, Evidence, Finding, Name, Phase, Severity, Shortfall, Statement, Status, Technique
+from mlsbom.judges.programs import program
+from mlsbom.model import AnyFact, Confidence, Evidence, Finding, Name, Phase, Severity, Shortfall, Status, Technique
 
 RULES = rules.RULES
 _BY_ID: Final = {r.id: r for r in RULES}
 PLAIN_NAMES: Final = (".pkl", ".pickle", ".joblib", ".pt")
-SAFE_NAMES: Final = (".safetensors", ".gguf", ".onnx", ".npy", ".npz", ".keras", ".h5", ".hdf5", ".json", ".txt", ".yaml", ".yml", ".toml", ".md", ".csv", ".xml", ".tflite", ".parquet", ".zip", ".whl")
+SAFE_NAMES: Final = (
+    ".safetensors",
+    ".gguf",
+    ".onnx",
+    ".npy",
+    ".npz",
+    ".keras",
+    ".h5",
+    ".hdf5",
+    ".json",
+    ".txt",
+    ".yaml",
+    ".yml",
+    ".toml",
+    ".md",
+    ".csv",
+    ".xml",
+    ".tflite",
+    ".parquet",
+    ".zip",
+    ".whl",
+)
 TEXT_LIMIT: Final = 16 << 20
 _STEMS: Final = re.compile(rb"import |exec\(|eval\(|__import__|os\.|subprocess|compile\(|\x80[\x02-\x05]|gA[JSVQ]|800[2-5]")
 NAMES_LIMIT: Final = 5000
@@ -80,9 +102,18 @@ def judge_stream(stream: Stream, blob: Blob, judge: Callables, folder: Folder) -
         verdict = judged.judged.get(id(name))
         written = f"{name.module}.{name.name}" if not name.computed else "computed"
         kind = "" if verdict is None else "dangerous" if verdict.bad or verdict.traversal else str(verdict.kind)
-        yield Name(kind="pickle", name=describe(written, 300), use=judged.used.get(id(name), "listed"), count=name.count, judged=kind, evidence=_at(name.offset))
+        yield Name(
+            kind="pickle",
+            name=describe(written, 300),
+            use=judged.used.get(id(name), "listed"),
+            count=name.count,
+            judged=kind,
+            evidence=_at(name.offset),
+        )
     if len(stream.names) > NAMES_LIMIT:
-        yield Shortfall(status=Status.PARTIAL, reason=f"{len(stream.names)} different imports; {NAMES_LIMIT} are listed", evidence=_at(stream.start))
+        yield Shortfall(
+            status=Status.PARTIAL, reason=f"{len(stream.names)} different imports; {NAMES_LIMIT} are listed", evidence=_at(stream.start)
+        )
     for call in stream.calls:
         yield from _loaded(call, blob, judge, folder)
 
@@ -107,7 +138,14 @@ def finding(note: Note) -> Finding:
     """A note as a finding of its rule."""
     rule = _BY_ID[note.rule]
     data = tuple((k, v) for k, v in (("name", note.name), ("arguments", note.args)) if v)
-    return rule.finding(describe(note.because, 400), severity=Severity(note.severity), sure=Confidence(note.sure), phase=Phase.LOAD, evidence=_at(note.offset), data=data)
+    return rule.finding(
+        describe(note.because, 400),
+        severity=Severity(note.severity),
+        sure=Confidence(note.sure),
+        phase=Phase.LOAD,
+        evidence=_at(note.offset),
+        data=data,
+    )
 
 
 def _at(offset: int) -> Evidence:
@@ -175,7 +213,11 @@ def _damage(blob: Blob, pickles: Pickles) -> Iterator[AnyFact]:
     for stream in pickles.streams:
         if stream.problem and not stream.resynced:
             yield rules.MALFORMED.finding(f"loading fails: {stream.problem}", evidence=_at(stream.problem_at), phase=Phase.LOAD)
-            yield Shortfall(status=Status.PARTIAL, reason=f"the pickle at {stream.start} cannot be read to its end: {stream.problem}", evidence=_at(stream.problem_at))
+            yield Shortfall(
+                status=Status.PARTIAL,
+                reason=f"the pickle at {stream.start} cannot be read to its end: {stream.problem}",
+                evidence=_at(stream.problem_at),
+            )
             break
     for offset, length in pickles.raw:
         if offset == pickles.storages_at or any(s.problem for s in pickles.streams if not s.resynced):

@@ -13,11 +13,29 @@ ARGUMENT = Rule(id="PICKLE-ARGUMENT", title="A harmless callable gets arguments 
 CODE = Rule(id="PICKLE-CODE-OBJECT", title="Loading makes code from bytes of the file", severity=Severity.HIGH)
 DUAL = Rule(id="PICKLE-DUAL-USE", title="Loading calls something that can reach dangerous callables", severity=Severity.MEDIUM)
 UNKNOWN = Rule(id="PICKLE-UNKNOWN-CALLABLE", title="Loading uses a callable that no list knows", severity=Severity.MEDIUM)
-EXTENSION = Rule(id="PICKLE-EXTENSION-CODE", title="A name is taken from the loading program's extension registry", severity=Severity.MEDIUM)
+EXTENSION = Rule(
+    id="PICKLE-EXTENSION-CODE", title="A name is taken from the loading program's extension registry", severity=Severity.MEDIUM
+)
 PERSISTENT = Rule(id="PICKLE-PERSISTENT-ID", title="A reference that only the loading program can resolve", severity=Severity.MEDIUM)
 NESTED = Rule(id="PICKLE-NESTED", title="A pickle with a call is kept inside the data", severity=Severity.MEDIUM)
 TEXT = Rule(id="PICKLE-CODE-TEXT", title="Source code that reaches the system is kept as data", severity=Severity.MEDIUM)
 MALFORMED = Rule(id="PICKLE-MALFORMED", title="A pickle is damaged or followed by other bytes", severity=Severity.LOW)
 DISGUISED = Rule(id="PICKLE-DISGUISED", title="A pickle under the name of a format that runs no code", severity=Severity.MEDIUM)
 
-RULES = (CALL, STATE, SHADOWING, TRAVERSAL, COMPUTED, ARGUMENT, CODE, DUAL, UNKNOWN, EXTENSION, PERSISTENT, NESTED, TEXT, MALFORMED, DISGUISED)
+RULES = (
+    CALL,
+    STATE,
+    SHADOWING,
+    TRAVERSAL,
+    COMPUTED,
+    ARGUMENT,
+    CODE,
+    DUAL,
+    UNKNOWN,
+    EXTENSION,
+    PERSISTENT,
+    NESTED,
+    TEXT,
+    MALFORMED,
+    DISGUISED,
+)

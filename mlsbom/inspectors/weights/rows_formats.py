@@ -20,4 +20,10 @@ FORMAT_ROWS: tuple[Row, ...] = (
     Row(name="tflite", module=f"{_HERE}.tflite", formats=frozenset({"tflite"}), packs=("operators",)),
     Row(name="coreml", module=f"{_HERE}.coreml", formats=frozenset({"coreml"}), names=("*.mlpackage/manifest.json",)),
     Row(name="msgpack", module=f"{_HERE}.msgpack", formats=frozenset({"msgpack"})),
+    Row(name="markup", module=f"{_HERE}.markup", formats=frozenset({"xml", "pmml", "openvino"}), triggers=(b"<!ENTITY", b"XInclude", b"<PMML", b":PMML", b"<net", b"<!DOCTYPE")),
+    Row(name="rds", module=f"{_HERE}.rds", formats=frozenset({"rds"})),
+    Row(name="torch7", module=f"{_HERE}.torch7", formats=frozenset({"torch7"})),
+    Row(name="graphs", module=f"{_HERE}.graphs", formats=frozenset({"paddle", "caffe", "ncnn", "cntk"})),
+    Row(name="graphs-json", module=f"{_HERE}.graphs", formats=frozenset({"json"}), triggers=(b'"heads"', b'"program"')),
+    Row(name="skops", module=f"{_HERE}.skops", names=("schema.json",), triggers=(b"__loader__", b"__module__"), packs=("pickle", "targets")),
 )

@@ -14,11 +14,52 @@ from mlsbom.model import Evidence, Statement, Technique, TensorTable
 
 COLUMNS: Final = 20_000
 _SEEN: Final = Evidence(offset=0, technique=Technique.BINARY, confidence=0.9)
-_DTYPES: Final = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8",
-                  "BOOL": "bool", "C64": "complex64", "C128": "complex128", "QI8": "qint8", "QU8": "quint8", "QI32": "qint32"}
-LIBRARIES: Final = {"sklearn": "scikit-learn", "xgboost": "xgboost", "lightgbm": "lightgbm", "catboost": "catboost", "torch": "pytorch", "transformers": "transformers", "pandas": "pandas", "keras": "keras",
-                    "tensorflow": "tensorflow", "statsmodels": "statsmodels", "gensim": "gensim", "spacy": "spacy", "imblearn": "imbalanced-learn", "sklearn_crfsuite": "sklearn-crfsuite", "pytorch_lightning": "pytorch-lightning",
-                    "lightning": "lightning", "ultralytics": "ultralytics", "skorch": "skorch", "torch_geometric": "torch-geometric", "hdbscan": "hdbscan", "umap": "umap-learn", "timm": "timm", "fastai": "fastai", "jax": "jax", "flax": "flax"}
+_DTYPES: Final = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2",
+    "I64": "int64",
+    "I32": "int32",
+    "I16": "int16",
+    "I8": "int8",
+    "U8": "uint8",
+    "BOOL": "bool",
+    "C64": "complex64",
+    "C128": "complex128",
+    "QI8": "qint8",
+    "QU8": "quint8",
+    "QI32": "qint32",
+}
+LIBRARIES: Final = {
+    "sklearn": "scikit-learn",
+    "xgboost": "xgboost",
+    "lightgbm": "lightgbm",
+    "catboost": "catboost",
+    "torch": "pytorch",
+    "transformers": "transformers",
+    "pandas": "pandas",
+    "keras": "keras",
+    "tensorflow": "tensorflow",
+    "statsmodels": "statsmodels",
+    "gensim": "gensim",
+    "spacy": "spacy",
+    "imblearn": "imbalanced-learn",
+    "sklearn_crfsuite": "sklearn-crfsuite",
+    "pytorch_lightning": "pytorch-lightning",
+    "lightning": "lightning",
+    "ultralytics": "ultralytics",
+    "skorch": "skorch",
+    "torch_geometric": "torch-geometric",
+    "hdbscan": "hdbscan",
+    "umap": "umap-learn",
+    "timm": "timm",
+    "fastai": "fastai",
+    "jax": "jax",
+    "flax": "flax",
+}
 FRAMEWORKS: Final = ("torch", "sklearn", "xgboost", "lightgbm", "catboost", "tensorflow", "keras", "jax")
 
 
@@ -31,9 +72,22 @@ def table_of(tensors: Sequence[Tensor]) -> TensorTable | None:
     parameters = sum(t.count for t in tensors)
     if len(tensors) > COLUMNS:
         groups = Counter((t.dtype, t.shape) for t in tensors)
-        return TensorTable(groups=tuple(sorted((d, s, n) for (d, s), n in groups.items())), count=len(tensors), parameters=parameters, dtype_counts=counted, evidence=_SEEN)
-    return TensorTable(names=tuple(t.name for t in tensors), dtypes=tuple(t.dtype for t in tensors), shapes=tuple(t.shape for t in tensors), count=len(tensors), parameters=parameters,
-                       dtype_counts=counted, evidence=_SEEN)
+        return TensorTable(
+            groups=tuple(sorted((d, s, n) for (d, s), n in groups.items())),
+            count=len(tensors),
+            parameters=parameters,
+            dtype_counts=counted,
+            evidence=_SEEN,
+        )
+    return TensorTable(
+        names=tuple(t.name for t in tensors),
+        dtypes=tuple(t.dtype for t in tensors),
+        shapes=tuple(t.shape for t in tensors),
+        count=len(tensors),
+        parameters=parameters,
+        dtype_counts=counted,
+        evidence=_SEEN,
+    )
 
 
 def about_tensors(tensors: Sequence[Tensor]) -> Iterator[Statement]:

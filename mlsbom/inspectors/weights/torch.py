@@ -15,8 +15,14 @@ from mlsbom.inspectors.weights.tensors import about_tensors, table_of
 from mlsbom.judges.callables import describe
 from mlsbom.model import Evidence, Finding, Name, Rule, Severity, Statement, Technique
 
-STORAGE = Rule(id="TORCH-STORAGE-SIZE", title="A storage of a torch archive is missing or not of the size that the pickle says", severity=Severity.MEDIUM)
-OPERATOR = Rule(id="TORCHSCRIPT-OPERATOR", title="TorchScript code works on files or calls an operator of a foreign library", severity=Severity.MEDIUM)
+STORAGE = Rule(
+    id="TORCH-STORAGE-SIZE",
+    title="A storage of a torch archive is missing or not of the size that the pickle says",
+    severity=Severity.MEDIUM,
+)
+OPERATOR = Rule(
+    id="TORCHSCRIPT-OPERATOR", title="TorchScript code works on files or calls an operator of a foreign library", severity=Severity.MEDIUM
+)
 RULES = (STORAGE, OPERATOR)
 CODE_LIMIT: Final = 16 << 20
 _FILE_OPERATORS: Final = re.compile(r"(?<![\w.])(?:torch|ops\.aten|ops\.prim)\.(?:save|load|from_file|file|open|system)\(")
@@ -52,10 +58,25 @@ def _storages(directory: Directory, read: TorchFile) -> Iterator[Finding]:
     for key, storage in sorted(read.storages.items()):
         name = f"{read.root}data/{key}"
         if name not in sizes:
-            name = next((n for n in (f"{read.root}tensors/{key}", f"{read.root}constants/{key}", f"{read.root}{key}", f"{read.root}.data/{key}.storage") if n in sizes), name)
+            name = next(
+                (
+                    n
+                    for n in (
+                        f"{read.root}tensors/{key}",
+                        f"{read.root}constants/{key}",
+                        f"{read.root}{key}",
+                        f"{read.root}.data/{key}.storage",
+                    )
+                    if n in sizes
+                ),
+                name,
+            )
         if sizes.get(name) != storage.size:
             has = f"has {sizes[name]}" if name in sizes else "is missing"
-            yield STORAGE.finding(f"{describe(name, 120)} should have {storage.size} bytes and {has}", evidence=Evidence(key=describe(name, 120), technique=Technique.BINARY, confidence=1.0))
+            yield STORAGE.finding(
+                f"{describe(name, 120)} should have {storage.size} bytes and {has}",
+                evidence=Evidence(key=describe(name, 120), technique=Technique.BINARY, confidence=1.0),
+            )
             return
 
 
@@ -70,11 +91,18 @@ def _code(blob: Blob, directory: Directory, context: Context) -> Iterator[Yield]
         except ReadError:
             continue  # told where the archive is read
         for found in _FILE_OPERATORS.finditer(text):
-            where = Evidence(key=describe(entry.name, 200), line=text.count("\n", 0, found.start()) + 1, technique=Technique.SOURCE, confidence=0.9)
+            where = Evidence(
+                key=describe(entry.name, 200), line=text.count("\n", 0, found.start()) + 1, technique=Technique.SOURCE, confidence=0.9
+            )
             line = text[text.rfind("\n", 0, found.start()) + 1 : text.find("\n", found.start())]
             yield OPERATOR.finding(f"{describe(entry.name, 100)}: {describe(line.strip(), 120)}", evidence=where)
         for found in _NAMESPACES.finditer(text):
-            used.setdefault(f"{found[1]}.{found[2]}", Evidence(key=describe(entry.name, 200), line=text.count("\n", 0, found.start()) + 1, technique=Technique.SOURCE, confidence=0.9))
+            used.setdefault(
+                f"{found[1]}.{found[2]}",
+                Evidence(
+                    key=describe(entry.name, 200), line=text.count("\n", 0, found.start()) + 1, technique=Technique.SOURCE, confidence=0.9
+                ),
+            )
     for name, where in sorted(used.items()):
         known = name.split(".")[0] in _KNOWN
         yield Name(kind="operator", name=name, use="called", judged="" if known else "unknown", evidence=where)

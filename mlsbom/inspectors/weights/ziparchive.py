@@ -29,7 +29,11 @@ def at(offset: int | None, key: str | None = None) -> Evidence:
 
 def shortfall(error: ReadError, name: str = "") -> Shortfall:
     """What an error says could not be read."""
-    return Shortfall(status=Status(error.status), reason=f"{describe(name, 120)}: {error}" if name else str(error), evidence=at(error.offset, name or None))
+    return Shortfall(
+        status=Status(error.status),
+        reason=f"{describe(name, 120)}: {error}" if name else str(error),
+        evidence=at(error.offset, name or None),
+    )
 
 
 def name_findings(name: str, where: Evidence) -> Iterator[Finding]:
@@ -68,7 +72,10 @@ def _container(blob: Blob, directory: Directory) -> Iterator[Yield]:
     if directory.unsearched:
         yield Shortfall(status=Status.PARTIAL, reason=f"{directory.unsearched} bytes between members were not searched for further ones")
     if directory.directories > 1:
-        yield rules.RECORDS.finding(f"{directory.directories} central directories, of which readers take different ones", evidence=at(directory.ends[0] if directory.ends else None))
+        yield rules.RECORDS.finding(
+            f"{directory.directories} central directories, of which readers take different ones",
+            evidence=at(directory.ends[0] if directory.ends else None),
+        )
     elif len(directory.ends) > 1 or END in directory.comment:
         yield rules.RECORDS.finding("a second end record, which some readers take for the first", evidence=at(directory.ends[-1]))
     if directory.start:
@@ -82,7 +89,9 @@ def _container(blob: Blob, directory: Directory) -> Iterator[Yield]:
         if formats:
             yield rules.POLYGLOT.finding(f"{formats[0]} content behind the end of a zip archive", evidence=at(directory.end))
         elif rest.read_at(0, 1 << 16).strip(b"\0"):
-            yield Shortfall(status=Status.PARTIAL, reason=f"{rest.size} bytes behind the archive are of no known kind", evidence=at(directory.end))
+            yield Shortfall(
+                status=Status.PARTIAL, reason=f"{rest.size} bytes behind the archive are of no known kind", evidence=at(directory.end)
+            )
 
 
 def _storages(blob: Blob, directory: Directory) -> frozenset[str]:
@@ -159,7 +168,9 @@ def _readings(entry: Entry, readings: list[Content], where: Evidence) -> Iterato
             yield rules.BOMB.finding(f"{describe(entry.name, 120)}: {content.problem}", evidence=where)
         if content.problem:
             yield Shortfall(status=Status.PARTIAL, reason=f"{describe(entry.name, 120)}: {content.problem}", evidence=where)
-        if content.crc_good is False or (entry.central and entry.local and entry.local.crc and entry.central.crc != entry.local.crc and not n):
+        if content.crc_good is False or (
+            entry.central and entry.local and entry.local.crc and entry.central.crc != entry.local.crc and not n
+        ):
             yield rules.CRC.finding(f"the checksum of {describe(entry.name, 120)} is wrong", evidence=where)
         if content.blob.size:
             yield Member(name=entry.name if n == 0 else f"{entry.name} ({content.by})", blob=content.blob)

@@ -1,0 +1,24 @@
+"""Sides of a comparison from models in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlsbom.lineage import build
+from mlsbom.lineage.compare import Side, compare_sides
+from .models import Model, printed, weights
+
+
+def side(model: Model, *, print_only: bool = False) -> Side:
+    """A model with its weights, or its fingerprint alone."""
+    if print_only:
+        return Side("m", printed(model))
+    held = weights(model)
+    profiled = build.profiles(held)
+    return Side("m", build.fingerprint(held, profiled), profiled, held)
+
+
+def compared(suspect: Model, reference: Model, *, mode: str = "fingerprint") -> dict[str, Any]:
+    """What comparing says: mode fingerprint, two-fingerprints or full."""
+    s, r = side(suspect, print_only=mode == "two-fingerprints"), side(reference, print_only=mode != "full")
+    return compare_sides(s, r, full=mode == "full")
