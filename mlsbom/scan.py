@@ -16,7 +16,7 @@ from mlsbom.assess.rubric import CRITERIA, grades
 from mlsbom.assess.view import View
 from mlsbom.collect import Observer, Options, collect
 from mlsbom.errors import PackError, UsageError
-from mlsbom.knowledge import Packs
+from mlsbom.knowledge import Packs, shared
 from mlsbom.model import Assessment, Comparison, Graph, Observed, Place, Severity, Shortfall, SignatureVerdict, Status, Survey
 from mlsbom.policy.apply import Decisions, decide
 from mlsbom.policy.attestation import attestations
@@ -33,7 +33,7 @@ from mlsbom.survey.fold import fold
 class Settings:
     """What the caller of a scan decides; the defaults are those of the command."""
 
-    packs: Packs = field(default_factory=Packs)
+    packs: Packs = field(default_factory=shared)
     now: str = ""
     profile: str | None = None
     fail_on: str | None = None  # a severity or "never"; None: the profile's, else high

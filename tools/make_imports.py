@@ -2,8 +2,8 @@
 
     python tools/make_imports.py        checks and sorts signatures/imports/imports.csv, writes signatures/imports/stdlib.txt
 
-`imports.csv` (import,distribution,also) is curated by hand: a dotted prefix, the distribution that is usually meant, and others (also conda
-names) that satisfy it. `stdlib.txt` is the union over Python 3.8 to 3.14, so that a verdict does not depend on the scanning interpreter: the
+`imports.csv` (import,distribution,also) is curated by hand: a dotted prefix, the distribution that is usually meant, and others (conda
+names, too) that satisfy it. `stdlib.txt` is the union over Python 3.8 to 3.14, so that a verdict does not depend on the scanning interpreter: the
 names of the one that runs this tool, and those that other releases had or have (from the "What's New" pages of 3.9 to 3.14).
 """
 
@@ -17,11 +17,11 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent / "signatures" / "imports"
 REMOVED = (
-    "_bootlocale asynchat asyncore binhex distutils formatter imp macpath parser smtpd symbol telnetlib cgi cgitb chunk crypt imghdr aifc audioop mailcap "
-    "msilib nis nntplib ossaudiodev pipes sndhdr spwd sunau uu xdrlib lib2to3 dummy_threading _dummy_threading"
+    "_bootlocale asynchat asyncore binhex distutils formatter imp macpath parser smtpd symbol telnetlib cgi cgitb chunk crypt imghdr aifc "
+    "audioop mailcap msilib nis nntplib ossaudiodev pipes sndhdr spwd sunau uu xdrlib lib2to3 dummy_threading _dummy_threading"
 )
 ADDED = (
-    "graphlib zoneinfo tomllib annotationlib compression concurrent pathlib string _colorize _pyrepl _ios_support _apple_support _android_support _interpreters "
+    "graphlib zoneinfo tomllib annotationlib compression _colorize _pyrepl _ios_support _apple_support _android_support _interpreters "
     "_interpqueues _interpchannels _sysconfig _zstd __main__ test idlelib turtledemo"
 )
 

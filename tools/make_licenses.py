@@ -84,7 +84,9 @@ def pack_texts(full: dict[str, Any], labelled: list[tuple[str, str, bytes]]) -> 
     for identifier, variant, raw in labelled:
         if identifier.startswith("LicenseRef-") or identifier in ("OpenMDW-1.0", "C-UDA-1.0"):
             add(identifier, variant, raw, 1)
-    hashes, rows, index = array("I"), [], set()
+    hashes: array[int] = array("I")
+    rows: list[list[Any]] = []
+    index: set[tuple[int, int]] = set()
     for n, (identifier, variant, words, custom) in enumerate(texts):
         own = windows(words)
         rows.append([identifier, variant, len(words), _needed(words), len(hashes), custom])
@@ -114,14 +116,19 @@ def kind_of(identifier: str, categories: dict[str, str]) -> str:
     i = identifier
     for pattern, kind in (
         (r"^CC-BY-NC|-NC-|NonCommercial|^Aladdin|^SSH-short-NC", "noncommercial"),
-        (r"^CC-BY-ND|^BUSL|^C-UDA|^Elastic|^PolyForm-Small|^BSD-3-Clause-No-(?:Military|Nuclear)|^MS-LPL|^Hippocratic|^TPDL|^SSPL", "use-restricted"),
+        (
+            r"^CC-BY-ND|^BUSL|^C-UDA|^Elastic|^PolyForm-Small|^BSD-3-Clause-No-(?:Military|Nuclear)|^MS-LPL|^Hippocratic|^TPDL|^SSPL",
+            "use-restricted",
+        ),
         (r"^PolyForm-Noncommercial|^Parity|^Prosperity", "noncommercial" if "Non" in i else "copyleft"),
         (r"^AGPL|^OSL-3|^CPAL|^EUPL|^RPL|^Watcom|^NPOSL|^RPSL|^CAL-", "network-copyleft"),
         (r"^(?:GPL|CC-BY-SA|ODbL|CDLA-Sharing|OSL|CECILL-[12]|copyleft-next|GFDL|SISSL-GPL|QPL|Sleepycat)", "copyleft"),
         (r"^(?:LGPL|LGPLLR|MPL|EPL|CDDL|CPL|IPL|APSL|CECILL-C|MS-RL|LiLiQ-R|NPL|SPL|Nokia|OFL)", "weak-copyleft"),
         (r"^(?:CC0|PDDL|Unlicense|NIST-PD|CC-PDM|CC-PDDC|SAX-PD|ANTLR-PD|libtiff-PD|WTFPL-PD|blessing)", "public-domain"),
         (
-            r"^(?:0BSD|BSD-[123]-Clause|MIT|MIT-0|Apache|ISC|Zlib|NCSA|PSF|Python|CNRI-Python|CC-BY-\d|ODC-By|CDLA-Perm|OpenMDW|W3C|BSL-1|AFL|ECL|PostgreSQL|X11|WTFPL|Artistic-2|MS-PL|etalab|OGL)",
+            r"^(?:0BSD|BSD-[123]-Clause|MIT|MIT-0|Apache|ISC|Zlib|NCSA|PSF|Python|CNRI-Python|CC-BY-\d"
+            r"|ODC-By|CDLA-Perm|OpenMDW|W3C|BSL-1|AFL|ECL|PostgreSQL|X11|WTFPL|Artistic-2|MS-PL|etalab"
+            r"|OGL)",
             "permissive",
         ),
     ):
@@ -166,7 +173,7 @@ def stated_clauses(r: dict[str, str]) -> dict[str, str]:
     naming, outputs, again = r["naming_or_display"], r["output_training_limit"].lower(), r["redistribution"].lower()
     if r["kind"] == "research-only":
         out["research-only"] = ""
-    if use.startswith("no") or r["kind"] in ("noncommercial", "research-only") and not use:
+    if use.startswith("no") or (r["kind"] in ("noncommercial", "research-only") and not use):
         out["noncommercial"] = "outputs exempt" if "outputs may" in use else ""
     if "registration" in use or "application" in use:
         out["separate-agreement"] = "registration"

@@ -2,9 +2,9 @@
 
     python tools/make_pickle_pack.py WHEELS_FOLDER       every *.whl in it is read by its syntax trees and the names in its compiled modules
 
-A class is listed when its instances are data: it is defined at the top of a module of `LIBRARIES`, and nothing in its body calls what
-opens, runs, imports or fetches. Names are exact. Python's own lists come from the running interpreter (`sys.stdlib_module_names`,
-`_compat_pickle`) and from `REMOVED`.
+A class is listed when its instances are data: it is defined at the top of a module of `LIBRARIES`, and nothing that runs on building it
+(`_CONSTRUCTION`) calls what opens, runs, imports or fetches. Names are exact. Python's own lists come from the running interpreter
+(`sys.stdlib_module_names`, `_compat_pickle`) and from `REMOVED`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,20 @@ from pathlib import Path
 OUT = Path(__file__).resolve().parent.parent / "signatures" / "pickle"
 LIBRARIES: dict[str, tuple[str, str]] = {
     # package: (modules that are read, modules that are not)
-    "sklearn": (r"sklearn\..*", r"\.tests\b|\.datasets\b|_build_utils|\.externals\.(?!_packaging)|conftest|\.utils\._(?:testing|estimator_checks)|_pprint|_estimator_html"),
+    "sklearn": (r"sklearn\..*",
+    r"\.tests\b|\.datasets\b|_build_utils|\.externals\.(?!_packaging)|conftest|\.utils\._(?:testing|estimator_checks)|_pprint|_estimator_html"),
     "imblearn": (r"imblearn\..*", r"\.tests\b|\.datasets\b"),
     "scipy": (r"scipy\.(?:sparse|stats|spatial|interpolate|optimize|signal)\..*", r"\.tests\b|_testutils|\.linalg\._eigen\.arpack"),
-    "pandas": (r"pandas\.(?:core\.(?:arrays|dtypes|frame|series|generic|indexes|internals|base|flags)|tseries)\b.*|pandas\._libs(?!\.(?:testing|parsers|sas|json|writers)\b)\b.*", r"\.tests\b"),
+    "pandas": (r"pandas\.(?:core\.(?:arrays|dtypes|frame|series|generic|indexes|internals|base|flags)|tseries)\b.*"
+    r"|pandas\._libs(?!\.(?:testing|parsers|sas|json|writers)\b)\b.*", r"\.tests\b"),
     "numpy": (r"numpy\.(?:polynomial|ma|random|matrixlib|_core\.records|core\.records)\b.*", r"\.tests\b"),
-    "torch": (r"torch\.(?:nn|optim|distributions|ao\.nn|ao\.quantization|amp|torch_version)\b.*", r"\.parallel\b|\.utils\.(?!parametrizations|parametrize|weight_norm|spectral_norm)|\.testing\b|_functions|fx\b|\.attention\b"),
+    "torch": (r"torch\.(?:nn|optim|distributions|ao\.nn|ao\.quantization|amp|torch_version)\b.*",
+    r"\.parallel\b|\.utils\.(?!parametrizations|parametrize|weight_norm|spectral_norm)|\.testing\b|_functions|fx\b|\.attention\b"),
     "torchvision": (r"torchvision\.(?:models|ops|transforms)\b.*", r"_api$|\.feature_extraction"),
-    "transformers": (r"transformers\.(?:models\..*\.(?:configuration|modeling|image_processing|feature_extraction)_\w+|configuration_utils|trainer_utils|trainer_pt_utils|training_args\w*|generation\.configuration_utils|modeling_outputs|tokenization_utils_base|activations|pytorch_utils|modeling_rope_utils|cache_utils|utils\.quantization_config|integrations\.deepspeed)", r"_(?:tf|flax)_"),
+    "transformers": (r"transformers\.(?:models\..*\.(?:configuration|modeling|image_processing|feature_extraction)_\w+"
+    r"|configuration_utils|trainer_utils|trainer_pt_utils|training_args\w*|"
+    r"generation\.configuration_utils|modeling_outputs|tokenization_utils_base|activations|pytorch_utils|"
+    r"modeling_rope_utils|cache_utils|utils\.quantization_config|integrations\.deepspeed)", r"_(?:tf|flax)_"),
     "accelerate": (r"accelerate\.(?:state|utils\.dataclasses)", r"$^"),
     "peft": (r"peft\.(?:tuners\..*\.config|config|utils\.peft_types|tuners\..*\.layer|tuners\..*\.model|peft_model)", r"$^"),
     "diffusers": (r"diffusers\.(?:models|schedulers|configuration_utils)\b.*", r"flax"),
@@ -54,14 +60,48 @@ LIBRARIES: dict[str, tuple[str, str]] = {
     "nltk": (r"nltk\.(?:tokenize\.punkt|tag\.(?:sequential|perceptron)|classify\.naivebayes|probability|stem\.snowball)", r"$^"),
 }  # fmt: skip
 REACHING = frozenset(
-    ["eval", "exec", "compile", "open", "__import__", "system", "popen", "Popen", "import_module", "urlopen", "urlretrieve", "load_module", "run_path", "loads", "load_library", "CDLL", "hf_hub_download", "cached_file", "snapshot_download", "load_state_dict_from_url", "download_url_to_file", "memmap", "fork", "spawn", "check_output", "check_call", "getoutput"]
+    [
+        "eval",
+        "exec",
+        "compile",
+        "open",
+        "__import__",
+        "system",
+        "popen",
+        "Popen",
+        "import_module",
+        "urlopen",
+        "urlretrieve",
+        "load_module",
+        "run_path",
+        "loads",
+        "load_library",
+        "CDLL",
+        "hf_hub_download",
+        "cached_file",
+        "snapshot_download",
+        "load_state_dict_from_url",
+        "download_url_to_file",
+        "memmap",
+        "fork",
+        "spawn",
+        "check_output",
+        "check_call",
+        "getoutput",
+    ]
 )
-EXEMPT = frozenset({"transformers", "torch", "timm", "diffusers", "peft", "accelerate", "torchvision", "sentence_transformers"})
-"""Libraries whose base classes carry `from_pretrained` and the like: only what runs on building counts there (`_CONSTRUCTION`)."""
 _CONSTRUCTION = frozenset(
     {"__init__", "__new__", "__setstate__", "__post_init__", "__setattr__", "__getattr__", "__call__", "__del__", "__init_subclass__"}
 )
-REMOVED = ["aifc", "asynchat", "asyncore", "audioop", "binhex", "cgi", "cgitb", "chunk", "crypt", "distutils", "dummy_threading", "formatter", "imghdr", "imp", "lib2to3", "macpath", "macurl2path", "mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "parser", "pipes", "smtpd", "sndhdr", "spwd", "sunau", "symbol", "telnetlib", "tkinter", "uu", "xdrlib", "_bootlocale", "_bootsubprocess", "popen2", "commands", "dircache", "rexec", "sets", "new", "user", "md5", "sha", "thread", "cPickle", "cStringIO", "StringIO", "httplib", "urllib2", "urlparse", "xmlrpclib", "Queue", "SocketServer", "ConfigParser", "HTMLParser", "Cookie", "cookielib", "BaseHTTPServer", "SimpleHTTPServer", "CGIHTTPServer", "DocXMLRPCServer", "SimpleXMLRPCServer", "Tkinter", "anydbm", "dbhash", "dumbdbm", "gdbm", "whichdb", "robotparser", "repr", "statvfs", "UserDict", "UserList", "UserString", "__builtin__", "_winreg", "copy_reg", "exceptions", "test", "idlelib", "_pyrepl", "_interpreters", "_interpchannels", "_interpqueues", "_xxsubinterpreters", "_xxinterpchannels", "annotationlib", "string.templatelib", "compression", "pathlib._local"]  # fmt: skip
+REMOVED = ["aifc", "asynchat", "asyncore", "audioop", "binhex", "cgi", "cgitb", "chunk", "crypt", "distutils", "dummy_threading",
+    "formatter", "imghdr", "imp", "lib2to3", "macpath", "macurl2path", "mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "parser",
+    "pipes", "smtpd", "sndhdr", "spwd", "sunau", "symbol", "telnetlib", "tkinter", "uu", "xdrlib", "_bootlocale", "_bootsubprocess",
+    "popen2", "commands", "dircache", "rexec", "sets", "new", "user", "md5", "sha", "thread", "cPickle", "cStringIO", "StringIO",
+    "httplib", "urllib2", "urlparse", "xmlrpclib", "Queue", "SocketServer", "ConfigParser", "HTMLParser", "Cookie", "cookielib",
+    "BaseHTTPServer", "SimpleHTTPServer", "CGIHTTPServer", "DocXMLRPCServer", "SimpleXMLRPCServer", "Tkinter", "anydbm", "dbhash",
+    "dumbdbm", "gdbm", "whichdb", "robotparser", "repr", "statvfs", "UserDict", "UserList", "UserString", "__builtin__", "_winreg",
+    "copy_reg", "exceptions", "test", "idlelib", "_pyrepl", "_interpreters", "_interpchannels", "_interpqueues", "_xxsubinterpreters",
+    "_xxinterpchannels", "annotationlib", "string.templatelib", "compression", "pathlib._local"]  # fmt: skip
 
 
 def qualified(path: str) -> str:
@@ -70,21 +110,14 @@ def qualified(path: str) -> str:
     return name.removesuffix(".__init__")
 
 
-def reaches(node: ast.ClassDef, only_construction: bool) -> bool:
-    """Whether a class calls what opens, runs, imports or fetches."""
-    bodies: list[ast.AST] = (
-        [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name in _CONSTRUCTION] if only_construction else [node]
-    )
-    for body in bodies:
+def reaches(node: ast.ClassDef) -> bool:
+    """Whether building an instance of a class, or giving it state, calls what opens, runs, imports or fetches."""
+    for body in (n for n in node.body if isinstance(n, ast.FunctionDef) and n.name in _CONSTRUCTION):
         for call in ast.walk(body):
             if isinstance(call, ast.Call):
                 name = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
                 owner = call.func.value.id if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name) else ""
-                if (
-                    name in REACHING
-                    and not (owner in ("re", "self", "torch") and name == "compile")
-                    and not (name == "compile" and owner == "re")
-                ):
+                if name in REACHING and not (name == "compile" and owner in ("re", "self", "torch")):
                     return True
     return False
 
@@ -105,7 +138,7 @@ def classes_of(wheel: zipfile.ZipFile) -> dict[str, set[str]]:
                 tree = ast.parse(wheel.read(path))
             except SyntaxError:
                 continue
-            names = {n.name for n in tree.body if isinstance(n, ast.ClassDef) and not reaches(n, top in EXEMPT)}
+            names = {n.name for n in tree.body if isinstance(n, ast.ClassDef) and not reaches(n)}
         else:
             raw = wheel.read(path)
             names = {

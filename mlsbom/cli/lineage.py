@@ -75,13 +75,13 @@ def fingerprint(model: str, output: str, form: str) -> None:
 def compare(suspect: str, reference: str, full: bool, signatures: str | None, form: str) -> None:
     """Compare SUSPECT with REFERENCE, each a model or a fingerprint.
 
-    Exit code: 1 for copy, derived and review, 3 where nothing could be compared, else 0.
+    Exit code: 1 for copy, derived and review, 3 where nothing could be compared or not all could be read, else 0.
     """
     from mlsbom import lineage
 
     row = lineage.compare(suspect, reference, full=full, packs=_packs(signatures))
     _print([row], form, _compare_text)
-    exit_with(1 if row["verdict"] in ACCUSING else 3 if row["verdict"] == "not-comparable" else 0)
+    exit_with(_code([row]))
 
 
 @command.command()
@@ -99,7 +99,14 @@ def search(model: str, registry: str | None, signatures: str | None, form: str) 
     _print(rows, form, _compare_text, wrapped=True)
     if not rows and form == "text":
         click.echo("no evidence of descent from any registered model")
-    exit_with(1 if any(r["verdict"] in ACCUSING for r in rows) else 3 if any(r["verdict"] == "not-comparable" for r in rows) else 0)
+    exit_with(_code(rows))
+
+
+def _code(rows: list[dict[str, Any]]) -> int:
+    """1 where something is not independent, else 3 where something could not be compared or read, else 0."""
+    if any(r["verdict"] in ACCUSING for r in rows):
+        return 1
+    return 3 if any(r["verdict"] == "not-comparable" or r["incomplete"] for r in rows) else 0
 
 
 def _print(rows: list[dict[str, Any]], form: str, text: Any, *, wrapped: bool = False) -> None:

@@ -72,7 +72,7 @@ def _answer(lines: list[str], judge: Judge, ecosystem: str, form: str) -> None:
         nonlocal failed, good
         for row, answer in _progress(rows(lines, judge, ecosystem), len(lines)):
             if answer is None:
-                click.echo(f"mlsbom: {safe(str(row['error']))}", err=True)
+                click.echo(f"mlsbom: {safe(row['input'], 100)}: {safe(str(row['error']))}", err=True)
             else:
                 good += 1
                 failed = failed or answer.fails

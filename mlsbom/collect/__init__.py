@@ -19,7 +19,7 @@ from mlsbom.budget import Budget
 from mlsbom.collect.driver import Driver
 from mlsbom.collect.hashing import DigestCache, Digests, Hashers, cache_path, digest, responsive
 from mlsbom.errors import PackError, ReadError, Unreadable
-from mlsbom.knowledge import Packs
+from mlsbom.knowledge import Packs, shared
 from mlsbom.model import Artifact, Link, Observed, Place, Pointer, Shortfall, Status, Survey, Target, ToolInfo
 from mlsbom.sources import Entry, Source
 from mlsbom.sources.local import LocalSource, identity
@@ -48,7 +48,7 @@ Observer = Callable[[str, int, int], None]
 class Options:
     """How to collect. `timeout` in seconds for the whole; `jobs` hash threads; `algorithms` wanted of every file."""
 
-    packs: Packs = field(default_factory=Packs)
+    packs: Packs = field(default_factory=shared)
     jobs: int = field(default_factory=lambda: os.cpu_count() or 2)
     cache: bool = True
     timeout: float | None = None

@@ -67,7 +67,9 @@ def _bearers(assessment: Assessment, packs: Packs) -> Iterator[Bearer]:
     chain = Chain(graph, sources)
     seen: set[str] = set()
     for subject in license_statements.subjects(sources, graph.components, variants, derived):
-        yield Bearer(name=subject.component.name, terms=subject.terms, texts=subject.texts, notices=sources.notices, policies=sources.policies)
+        yield Bearer(
+            name=subject.component.name, terms=subject.terms, texts=subject.texts, notices=sources.notices, policies=sources.policies
+        )
         for link in chain.links(subject.component.ref)[0]:
             if link.terms is None or link.name in seen:
                 continue
@@ -122,12 +124,22 @@ def _notices(bearers: list[Bearer], folder: Path) -> list[dict[str, Any]]:
     if not parts:
         return []
     ordered = sorted(parts.values(), key=lambda x: (x[0].name, str(x[1].place)))
-    _put(folder / "NOTICE.txt", "\n\n".join(f"{'=' * 79}\n{b.name} ({d.place})\n{'=' * 79}\n\n{d.content.strip()}" for b, d in ordered) + "\n")
+    _put(
+        folder / "NOTICE.txt",
+        "\n\n".join(f"{'=' * 79}\n{b.name} ({d.place})\n{'=' * 79}\n\n{d.content.strip()}" for b, d in ordered) + "\n",
+    )
     return [_row("NOTICE.txt", b, f"notice, as found in {d.place}", "written") for b, d in ordered]
 
 
 def _row(file: str, bearer: Bearer, what: str, status: str, quote: str = "") -> dict[str, Any]:
-    return {"file": file, "what": what, "component": bearer.name, "license": bearer.terms.expression, "status": status, "quote": quote or None}
+    return {
+        "file": file,
+        "what": what,
+        "component": bearer.name,
+        "license": bearer.terms.expression,
+        "status": status,
+        "quote": quote or None,
+    }
 
 
 def _file_name(text: str) -> str:

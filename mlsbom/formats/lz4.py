@@ -1,4 +1,4 @@
-"""LZ4 frames, decoded in Python: joblib writes them, and few machines have the library. Source: LZ4's frame and block format descriptions."""
+"""LZ4 frames, decoded in Python: joblib writes them, few machines have the library. Source: LZ4's frame and block format descriptions."""
 
 from __future__ import annotations
 

@@ -145,8 +145,7 @@ def unpack(blob: Blob, folder: _Folder, budget: Budget) -> Blob:
     """The bytes of one block, under the budget. Raises Opaque for coders without a decoder, Malformed where the stream is damaged."""
     make = _decoder(folder)
     if make is None:
-        window = blob.window(folder.packed_at, folder.packed_size)
-        return window
+        return blob.window(folder.packed_at, folder.packed_size)
     got = codecs.expand_with(_exact(make, folder.size), blob, budget, start=folder.packed_at, length=folder.packed_size)
     if got.problem and got.blob.size < folder.size:
         raise Malformed(got.problem)

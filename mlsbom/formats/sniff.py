@@ -64,10 +64,20 @@ def protobuf_kind(blob: Blob, name: str = "") -> str | None:
     if not top:
         return None
     fitting = [s for s in _SCHEMAS if _fits(blob, top, s)]
-    return next((s.name for s in fitting if name.endswith(s.suffixes)), fitting[0].name if fitting else None)
+    kind = next((s.name for s in fitting if name.endswith(s.suffixes)), fitting[0].name if fitting else None)
+    return "mediapipe" if kind == "graph-def" and _is_mediapipe(blob, top[0]) else kind
+
+
+def _is_mediapipe(blob: Blob, first: _Head) -> bool:
+    """MediaPipe's CalculatorGraphConfig has the shape of a GraphDef: its nodes name calculators, not operators."""
+    heads = _heads(blob, first.start, min(first.start + first.size, blob.size))
+    named = next((h for h in heads if h.number in (1, 2) and h.wire == 2 and blob.read_at(h.start, min(h.size, 200)).endswith((b"Calculator", b"Subgraph"))), None)
+    return named is not None
 
 
 def _fits(blob: Blob, top: list[_Head], schema: _Schema) -> bool:
+    if schema.name == "cntk":
+        return _is_cntk(blob, top)
     numbers = {h.number for h in top}
     if not numbers & schema.need or not all(_right(h, schema.fields) or (h.number >= schema.open_from and h.wire == 2) for h in top[:8]):
         return False
@@ -91,6 +101,16 @@ def _fits(blob: Blob, top: list[_Head], schema: _Schema) -> bool:
             return False
         checked += 1
     return checked > 0
+
+
+def _is_cntk(blob: Blob, top: list[_Head]) -> bool:
+    """A CNTK Dictionary: a version, then an entry of the map whose key is a word."""
+    if len(top) < 2 or (top[0].number, top[0].wire) != (1, 0) or (top[1].number, top[1].wire) != (2, 2):
+        return False
+    entry = _heads(blob, top[1].start, min(top[1].start + top[1].size, blob.size))
+    if len(entry) != 2 or (entry[0].number, entry[0].wire, entry[1].number, entry[1].wire) != (1, 2, 2, 2):
+        return False
+    return blob.read_at(entry[0].start, min(entry[0].size, 64)) in (b"version", b"type", b"uid", b"root", b"inputs", b"attributes", b"primitive_functions", b"name", b"op")
 
 
 def name_like(blob: Blob, top: list[_Head], number: int) -> bool:

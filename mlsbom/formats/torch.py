@@ -203,7 +203,7 @@ def tensors_of(stream: Stream, places: dict[str, int]) -> tuple[Tensor, ...]:
 
 
 def _inside(value: Value) -> list[tuple[str, Value]]:
-    """Named children: keys of dictionaries, attributes of instances (modules' own levels `_parameters` and the like left out of the path)."""
+    """Named children: keys of dictionaries, attributes of instances; modules' own levels (`_parameters`) are left out of the path."""
     if isinstance(value, list | tuple):
         return [(str(i), v) for i, v in enumerate(value) if isinstance(v, Call | Dict | list | tuple)]
     pairs = list(value.pairs)
@@ -229,7 +229,7 @@ def _inside(value: Value) -> list[tuple[str, Value]]:
 
 
 def tensor_of(value: Value, name: str, places: dict[str, int]) -> Tensor | None:
-    """The tensor that a rebuild call makes, parameters and subclasses looked through; a numpy array by its BUILD; None for anything else."""
+    """The tensor that a rebuild call makes, parameters and subclasses looked through; a numpy array by its BUILD; else None."""
     for _ in range(8):
         if not isinstance(value, Call) or not isinstance(value.fn, Name) or value.fn.computed or not isinstance(value.args, tuple):
             return None

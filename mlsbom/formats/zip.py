@@ -38,7 +38,7 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A central or local record. `header`: offset of the local record in the blob; sizes and CRC as it states them; `mode`: Unix mode or 0."""
+    """A central or local record, with the numbers it states. `header`: offset of the local record in the blob; `mode`: Unix mode or 0."""
 
     name: bytes
     flags: int
@@ -52,7 +52,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A member: its central record, its local record, or both; `data` is where its packed bytes start, None where no local record stands."""
+    """A member: its central record, its local record, or both; `data`: where its packed bytes start, None where that is beyond the end."""
 
     central: Record | None
     local: Record | None

@@ -28,9 +28,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What a name is. `name`: normalised, with its module; `listed`: it stands in a pack itself; `closed`: its module is covered whole
-    (`standard`: Python's own; `package`), and honest files do not call what is not listed; `traversal`: it reaches through a trusted module or a dunder; `code`: it makes code objects
-    or functions from bytes; `why`: one clause."""
+    """What a name is. `name`: normalised, with its module; `listed`: it stands in a pack itself; `traversal`: it reaches through a trusted
+    module or a dunder; `code`: it makes code objects or functions from bytes; `why`: one clause. `closed`: its module is covered whole
+    (`standard`: Python's own; `package`), and honest files do not call what is not listed.
+    """
 
     kind: Kind
     name: str
@@ -59,6 +60,7 @@ class Callables:
         self._data: dict[str, frozenset[str]] = {m: frozenset(n) for m, n in known["data"].items()}
         self._classes = b"\n" + packs.read("pickle/classes.txt")
         self._states: dict[str, frozenset[str]] = {}
+        self._more: dict[str, list[str]] = known["state"]
         self._aliases: dict[str, str] = known["aliases"]
         self.loads: dict[str, int] = known["loads"]
         self.attributes: dict[str, frozenset[str]] = {k: frozenset(v) for k, v in known["attributes"].items()}
@@ -179,7 +181,7 @@ class Callables:
         if known is None:
             at = self._classes.find(b"\n" + module.encode("utf-8", "replace") + b": ") if module and "\n" not in module else -1
             line = self._classes[at + len(module) + 3 : self._classes.find(b"\n", at + 1)] if at >= 0 else b""
-            known = self._states[module] = frozenset(line.decode().split())
+            known = self._states[module] = frozenset((*line.decode().split(), *self._more.get(module, ())))
         return known
 
 

@@ -169,10 +169,57 @@ def _text_method(method: str) -> Callable[..., Any]:
     return call
 
 
-def _decode(data: Any, encoding: str = "utf-8", errors: str = "strict") -> Any:
-    if encoding.lower().replace("-", "_") in ("zip", "zlib", "zlib_codec", "bz2", "bz2_codec"):
-        return _inflate("zlib" if "z" in encoding and "b" not in encoding[:1] else "bz2", data)
-    return codecs.decode(data, encoding, errors)
+_PLAIN_CODECS: Final = frozenset(
+    [
+        "utf_8",
+        "utf8",
+        "ascii",
+        "us_ascii",
+        "latin_1",
+        "latin1",
+        "iso_8859_1",
+        "iso8859_1",
+        "utf_16",
+        "utf_16_le",
+        "utf_16_be",
+        "utf_32",
+        "utf_7",
+        "cp1252",
+        "cp437",
+        "hex",
+        "hex_codec",
+        "base64",
+        "base64_codec",
+        "rot13",
+        "rot_13",
+        "unicode_escape",
+        "raw_unicode_escape",
+        "quopri",
+        "uu",
+    ]
+)
+"""Codecs that are carried out; a look-up of any other name would import a module that the file chooses."""
+_PACKED_CODECS: Final = {"zip": "zlib", "zlib": "zlib", "zlib_codec": "zlib", "bz2": "bz2", "bz2_codec": "bz2"}
+
+
+def _codec(encoding: Any) -> str:
+    name = encoding.lower().replace("-", "_") if isinstance(encoding, str) else ""
+    if name not in _PLAIN_CODECS and name not in _PACKED_CODECS:
+        raise LookupError
+    return name
+
+
+def _decode(data: Any, encoding: Any = "utf-8", errors: Any = "strict") -> Any:
+    name = _codec(encoding)
+    return (
+        _inflate(_PACKED_CODECS[name], data)
+        if name in _PACKED_CODECS
+        else codecs.decode(data, name, "replace" if errors != "strict" else "strict")
+    )
+
+
+def _encode(data: Any, encoding: Any = "utf-8", *_: Any) -> Any:
+    return codecs.encode(data, _codec(encoding))
 
 
 def _inflate(kind: str, data: Any, *_: Any) -> bytes:
@@ -188,10 +235,12 @@ def _inflate(kind: str, data: Any, *_: Any) -> bytes:
     return lzma.LZMADecompressor().decompress(data, LIMIT)
 
 
-def _bytes(*args: Any) -> bytes:
-    if args and isinstance(args[0], int) and args[0] > LIMIT:
+def _bytes(value: Any = b"", encoding: Any = None, *_: Any) -> bytes:
+    if isinstance(value, int) and value > LIMIT:
         raise ValueError
-    return bytes(*args)
+    if isinstance(value, str):
+        value = _encode(value, encoding)
+    return bytes(value)
 
 
 def _repeat(a: Any, b: Any) -> Any:
@@ -207,20 +256,39 @@ def _item(container: Any, key: Any) -> Any:
     return container[key]
 
 
-PURE: Final[dict[str, Callable[..., Any]]] = {
-    "_codecs.encode": codecs.encode, "codecs.encode": codecs.encode, "_codecs.decode": _decode, "codecs.decode": _decode,
-    "builtins.str": lambda *a: a[0] if len(a) == 1 and isinstance(a[0], str) else str(a[0], *a[1:]) if len(a) > 1 else str(a[0]), "builtins.chr": chr, "builtins.ord": ord,
-    "builtins.bytes": _bytes, "builtins.bytearray": _bytes, "builtins.int": int, "builtins.slice": slice, "builtins.tuple": tuple, "builtins.list": list,
+def _string(value: Any = "", encoding: Any = None, errors: Any = "strict") -> Any:
+    return _decode(value, encoding, errors) if encoding is not None else str(value)
+
+
+_FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
+    "builtins.str": _string, "builtins.str.encode": _encode, "builtins.bytes.decode": _decode,
+    "_codecs.encode": _encode, "codecs.encode": _encode, "_codecs.decode": _decode, "codecs.decode": _decode,
+    "builtins.chr": chr, "builtins.ord": ord,
+    "builtins.bytes": _bytes, "builtins.bytearray": _bytes, "builtins.int": int, "builtins.slice": slice, "builtins.tuple": tuple,
+    "builtins.list": list,
     "builtins.bytes.fromhex": bytes.fromhex, "builtins.bytearray.fromhex": bytes.fromhex, "builtins.reversed": lambda s: s[::-1],
-    "base64.b64decode": lambda s, *_: base64.b64decode(s), "base64.standard_b64decode": base64.b64decode, "base64.urlsafe_b64decode": base64.urlsafe_b64decode,
-    "base64.b32decode": base64.b32decode, "base64.b16decode": lambda s, *_: base64.b16decode(s, True), "base64.b85decode": base64.b85decode, "base64.a85decode": base64.a85decode,
-    "base64.decodebytes": base64.decodebytes, "binascii.a2b_base64": binascii.a2b_base64, "binascii.a2b_hex": binascii.a2b_hex, "binascii.unhexlify": binascii.unhexlify,
-    "zlib.decompress": lambda d, *a: _inflate("zlib", d), "bz2.decompress": lambda d: _inflate("bz2", d), "lzma.decompress": lambda d, *a: _inflate("lzma", d),
+    "base64.b64decode": lambda s, *_: base64.b64decode(s), "base64.standard_b64decode": base64.b64decode,
+    "base64.urlsafe_b64decode": base64.urlsafe_b64decode,
+    "base64.b32decode": base64.b32decode, "base64.b16decode": lambda s, *_: base64.b16decode(s, True),
+    "base64.b85decode": base64.b85decode, "base64.a85decode": base64.a85decode,
+    "base64.decodebytes": base64.decodebytes, "binascii.a2b_base64": binascii.a2b_base64, "binascii.a2b_hex": binascii.a2b_hex,
+    "binascii.unhexlify": binascii.unhexlify,
+    "zlib.decompress": lambda d, *a: _inflate("zlib", d), "bz2.decompress": lambda d: _inflate("bz2", d), "lzma.decompress": lambda d,
+    *a: _inflate("lzma", d),
     "gzip.decompress": lambda d: _inflate("gzip", d),
-    "operator.add": lambda a, b: a + b, "operator.concat": lambda a, b: a + b, "operator.iadd": lambda a, b: a + b, "operator.mul": _repeat, "operator.getitem": _item,
+    "operator.add": lambda a, b: a + b, "operator.concat": lambda a, b: a + b, "operator.iadd": lambda a, b: a + b,
+    "operator.mul": _repeat, "operator.getitem": _item,
     "io.BytesIO": lambda d: d, "io.StringIO": lambda d, *_: d,
-} | {f"builtins.{kind}.{m}": _text_method(m) for kind in ("str", "bytes") for m in (
-    "join", "lower", "upper", "replace", "strip", "lstrip", "rstrip", "title", "capitalize", "swapcase", "removeprefix", "removesuffix", "encode", "decode", "__add__", "__getitem__")}  # fmt: skip
+}  # fmt: skip
+_METHODS: Final[dict[str, Callable[..., Any]]] = {
+    f"builtins.{kind}.{m}": _text_method(m)
+    for kind in ("str", "bytes")
+    for m in (
+        "join", "lower", "upper", "replace", "strip", "lstrip", "rstrip", "title", "capitalize", "swapcase", "removeprefix", "removesuffix",
+        "__add__", "__getitem__",
+    )
+}  # fmt: skip
+PURE: Final = _FUNCTIONS | _METHODS
 """Functions that are carried out on literals, by normalised name."""
 
 _DUNDER: Final = re.compile(r"(?:^|\W)__[a-z]+(?:_[a-z]+)*__(?:\W|$)")

@@ -11,7 +11,7 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:", re.I)
 
 
 def escape(name: str, *, urls: bool = False) -> str | None:
-    """Why a member or reference name leaves its folder, or None: absolute, `..`, drive, backslash traversal, NUL, reserved on Windows, home.
+    """Why a member or reference name leaves its folder, or None: absolute, `..`, drive, backslash, NUL, reserved on Windows, home.
 
     `urls`: addresses count too. `a/../b` stays inside and is fine; `./a` is.
     """

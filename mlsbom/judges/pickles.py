@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from mlsbom.formats.pickle.storages import storage_of
@@ -22,16 +23,21 @@ _TEXT_CODECS: Final = frozenset({"latin1", "latin-1", "iso-8859-1", "iso8859-1",
 _CODECS: Final = frozenset({"_codecs.encode", "codecs.encode"})
 _FROM_TYPE: Final = "torch._tensor._rebuild_from_type_v2"
 _CLASSES: Final[dict[str, tuple[int, ...]]] = {
-    "copyreg._reconstructor": (0, 1), "copyreg.__newobj__": (0,), "copyreg.__newobj_ex__": (0,), _FROM_TYPE: (0, 1), "torch._utils._rebuild_wrapper_subclass": (0,),
-    "numpy._core.multiarray._reconstruct": (0,), "numpy.ma.core._mareconstruct": (0, 1), "pandas.core.indexes.base._new_Index": (0,), "jax._src.array._reconstruct_array": (0,),
-    "numpy.random._pickle.__bit_generator_ctor": (0,), "numpy.random._pickle.__generator_ctor": (1,), "numpy.random._pickle.__randomstate_ctor": (1,),
+    "copyreg._reconstructor": (0, 1), "copyreg.__newobj__": (0,), "copyreg.__newobj_ex__": (0,), _FROM_TYPE: (0, 1),
+    "torch._utils._rebuild_wrapper_subclass": (0,),
+    "numpy._core.multiarray._reconstruct": (0,), "numpy.ma.core._mareconstruct": (0, 1), "pandas.core.indexes.base._new_Index": (0,),
+    "jax._src.array._reconstruct_array": (0,),
+    "numpy.random._pickle.__bit_generator_ctor": (0,), "numpy.random._pickle.__generator_ctor": (1,),
+    "numpy.random._pickle.__randomstate_ctor": (1,),
 }  # fmt: skip
 """Positions of arguments that known callables call: they must be known themselves."""
 _OPENERS: Final = frozenset({"numpy.memmap"})
 """Known as types of arrays; called, they open a file."""
 _PAIRS: Final = frozenset({"collections.OrderedDict", "builtins.dict", "collections.UserDict", "collections.ChainMap"})
-_SWAPS: Final = frozenset({"__class__", "__dict__", "__setstate__", "__reduce__", "__reduce_ex__", "__getattr__", "__getattribute__", "__init__", "__new__", "__call__", "__del__", "__bases__",
-                           "__globals__", "__code__", "__builtins__", "__subclasses__", "__mro__", "__import__", "__defaults__", "__kwdefaults__", "__closure__", "__wrapped__"})  # fmt: skip
+_SWAPS: Final = frozenset({"__class__", "__dict__", "__setstate__", "__reduce__", "__reduce_ex__", "__getattr__", "__getattribute__",
+    "__init__", "__new__", "__call__", "__del__", "__bases__",
+                           "__globals__", "__code__", "__builtins__", "__subclasses__", "__mro__", "__import__", "__defaults__",
+                           "__kwdefaults__", "__closure__", "__wrapped__"})  # fmt: skip
 """Attributes that make an instance something else. `__dict__` of honest state never holds them."""
 
 
@@ -68,12 +74,7 @@ class StreamJudge:
 
     def notes(self) -> Iterator[Note]:
         """All notes, at most `NOTES`."""
-        count = 0
-        for note in self._all():
-            count += 1
-            if count > NOTES:
-                return
-            yield note
+        yield from islice(self._all(), NOTES)
 
     def _all(self) -> Iterator[Note]:
         for call in self.stream.calls:
@@ -217,7 +218,7 @@ class StreamJudge:
         )
 
     def _harmless_dual(self, call: Call, name: str) -> bool:
-        """Uses of dual callables that honest files make: attributes that the pack lists, partials of known callables, types of known values."""
+        """Uses of dual callables that honest files make: attributes that the pack lists, partials of known callables, `type` of a value."""
         args = call.args if isinstance(call.args, tuple) else ()
         if name == "builtins.getattr" and len(args) == 2 and isinstance(args[0], Name) and isinstance(args[1], str):
             owner = self.folder.name(args[0])
@@ -232,9 +233,7 @@ class StreamJudge:
             inner = args[0]
             judged = self.judged.get(id(inner)) if isinstance(inner, Name) else None
             return judged is not None and judged.good
-        if name == "builtins.type" and len(args) == 1:
-            return True
-        return False
+        return bool(name == "builtins.type" and len(args) == 1)
 
     def _evidence(self, call: Call) -> str | None:
         """Argument evidence: hostile text or a dangerous name among what is given."""

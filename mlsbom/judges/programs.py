@@ -16,7 +16,7 @@ _LIKELY: Final = re.compile(r"\bimport\b|\b(?:exec|eval|compile|open|__import__|
 
 
 def program(text: str, judge: Callables) -> str | None:
-    """The first call in a text that no honest data make (`os.system`), dotted; None for prose, for other code and for what does not parse."""
+    """The first call in a text that no honest data make (`os.system`), dotted; None for prose, other code and what does not parse."""
     if len(text) > LIMIT or "(" not in text or not _LIKELY.search(text):
         return None
     try:

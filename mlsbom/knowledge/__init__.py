@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -118,3 +119,9 @@ class Packs:
         """The path of a pack file, for those that are opened in place (SQLite); its digest is checked first."""
         self.read(name)
         return Path(os.path.join(self.root, name))
+
+
+@cache
+def shared() -> Packs:
+    """The built-in packs, once a process: they do not change, and several of them cost tenths of a second to open."""
+    return Packs()

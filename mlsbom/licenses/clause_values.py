@@ -24,7 +24,37 @@ COUNTRIES: Final[dict[str, str]] = {
 }
 """Names in texts -> ISO 3166-1 codes (and EU)."""
 
-EU_MEMBERS: Final[frozenset[str]] = frozenset("AT BE BG HR CY CZ DE DK EE ES FI FR GR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
+EU_MEMBERS: Final[frozenset[str]] = frozenset(
+    [
+        "AT",
+        "BE",
+        "BG",
+        "HR",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "EE",
+        "ES",
+        "FI",
+        "FR",
+        "GR",
+        "HU",
+        "IE",
+        "IT",
+        "LT",
+        "LU",
+        "LV",
+        "MT",
+        "NL",
+        "PL",
+        "PT",
+        "RO",
+        "SE",
+        "SI",
+        "SK",
+    ]
+)
 
 LISTED: Final = 6000
 """Characters after the heading of a list of barred uses that are taken for the list."""
@@ -53,7 +83,8 @@ _FIELDS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     )
 )
 _NUMBER = re.compile(
-    r"(?:(US)?\$|USD|€)?\s?(\d[\d,.]*\d|\d|one|two|five|ten|twenty|hundred|seven hundred)\s?(?:\((\d[\d,]*)\)\s?)?(million|billion|thousand|万|亿|百万|만|억)?\s?(?:u\.?s\.? )?(dollars|usd)?",
+    r"(?:(US)?\$|USD|€)?\s?(\d[\d,.]*\d|\d|one|two|five|ten|twenty|hundred|seven hundred)\s?(?:\("
+    r"(\d[\d,]*)\)\s?)?(million|billion|thousand|万|亿|百万|만|억)?\s?(?:u\.?s\.? )?(dollars|usd)?",
     re.I,
 )
 _WORDS: Final[dict[str, int]] = {"one": 1, "two": 2, "five": 5, "ten": 10, "twenty": 20, "hundred": 100, "seven hundred": 700}
@@ -124,7 +155,7 @@ def threshold(sentence: str, following: str) -> str:
             continue
         near = low[max(0, m.start() - 160) : m.end() + 110]
         money = bool(m[1] or m[5] or "$" in m[0] or "usd" in m[0].lower()) or ("revenue" in near and "users" not in near)
-        if money or "revenue" in near[: 160 + len(m[0]) + 40] and "user" not in low[m.end() : m.end() + 60]:
+        if money or ("revenue" in near[: 160 + len(m[0]) + 40] and "user" not in low[m.end() : m.end() + 60]):
             measure = "revenue_month" if "monthly revenue" in low or "revenue per month" in low else "revenue_year"
         else:
             measure = "visits_month" if "visit" in near else "dau" if re.search(r"daily|\bdau\b|日活", near) else "mau"

@@ -44,11 +44,17 @@ def incompatible(outbound: str, inbound: str) -> tuple[str, str] | None:
     node, out = parse_ids(inbound), parse_ids(outbound)
     if node is None or out is None:
         return None
-    inner = node.fold(
-        lambda i: [i], lambda parts: [x for p in parts for x in p], lambda parts: parts[0] if len({str(p) for p in parts}) == 1 else []
-    )
-    outer = out.fold(lambda i: [i], lambda parts: [x for p in parts for x in p], lambda parts: [])
+    inner = node.fold(_one, _all, lambda parts: parts[0] if len({str(p) for p in parts}) == 1 else [])
+    outer = out.fold(_one, _all, lambda parts: [])
     return next(((o, i) for o in outer for i in inner if _clash(o, i) or _clash(i, o)), None)
+
+
+def _one(identifier: str) -> list[str]:
+    return [identifier]
+
+
+def _all(parts: list[list[str]]) -> list[str]:
+    return [i for p in parts for i in p]
 
 
 def _clash(a: str, b: str) -> bool:

@@ -18,7 +18,24 @@ if TYPE_CHECKING:
     from mlsbom.licenses.facts import Table
 
 CARRIED: Final[frozenset[str]] = frozenset(
-    "noncommercial research-only field-of-use territory threshold output-training naming display pass-through remote-restriction separate-agreement competitor no-derivatives share-alike network registration".split()
+    [
+        "noncommercial",
+        "research-only",
+        "field-of-use",
+        "territory",
+        "threshold",
+        "output-training",
+        "naming",
+        "display",
+        "pass-through",
+        "remote-restriction",
+        "separate-agreement",
+        "competitor",
+        "no-derivatives",
+        "share-alike",
+        "network",
+        "registration",
+    ]
 )
 """Duties that go with the weights to what derives from them. A notice is a duty too, but its loss has a rule of its own."""
 
@@ -150,7 +167,7 @@ def lost(upstream: Terms, here: Terms) -> list[str]:
         have.add("noncommercial")
     out = []
     for clause in upstream.terms:
-        if clause not in CARRIED or clause in have and clause != "share-alike":
+        if clause not in CARRIED or (clause in have and clause != "share-alike"):
             continue
         if clause == "share-alike" and (upstream.terms[clause].value == "weak" or _takes(upstream.ids, here.ids)):
             continue

@@ -203,8 +203,8 @@ def _joined(tokens: list[str], table: Table, op: str, part: Callable[[list[str],
         parts.append(node)
     if len(parts) == 1:
         return parts[0], rest
-    flat = [p for x in parts for p in (x.parts if x.op == op else (x,))]
-    return Node(op=op, parts=tuple(dict.fromkeys(flat))), rest
+    flat = tuple(dict.fromkeys(p for x in parts for p in (x.parts if x.op == op else (x,))))
+    return (flat[0] if len(flat) == 1 else Node(op=op, parts=flat)), rest
 
 
 def _simple(tokens: list[str], table: Table) -> tuple[Node, list[str]]:

@@ -28,12 +28,22 @@ MOST: Final = 8
 """Licences in one file; a longer list of third-party notices is said to be cut."""
 
 
-_TELLING: Final = frozenset("only solely exclusively prohibited military nuclear evil noncommercial commercial research academic evaluation ethical".split())
-_STRONG: Final = re.compile(
-    r"(?i)\b(?:may|can|will|should) (?:not|only)\b|\b(?:must|shall)\b|\bcannot\b|\bonly (?:if|for|in|to|with|on|as|by|when|where)\b|\bprohibit|\bforbid|\bnot (?:be )?(?:permitted|granted|allowed|licensed)\b"
-    r"|\byou (?:must|agree|may not)\b|\bprovided that\b|\bsubject to (?:the )?(?:following|additional)|\bunless you\b|\bright to (?:use|access)\b"
+_TELLING: Final = frozenset(["only", "solely", "exclusively", "prohibited", "military", "nuclear", "evil", "noncommercial", "commercial"])
+_INSERTED: Final = frozenset(
+    ["not", "must", "sell", "commercialise", "commercialize", "unmodified", "notified", "limited", "may", "except", "research", "academic"]
 )
-_HARMLESS: Final = re.compile(r"(?i)endors|promot|advertis|warrant|liab|trademark|contribut|licensed under|distributed under|available under|see the|refer to|file|directory|test suite")
+_SLOTS: Final = frozenset(["name", "names", "nor", "included", "follows", "portions", "trademarks", "documentation"])
+_STRONG: Final = re.compile(
+    r"(?i)\b(?:may|can|will|should) (?:not|only)\b|\b(?:must|shall)\b|\bcannot\b|\bonly (?:if|"
+    r"for|in|to|with|on|as|by|when|where)\b|\bprohibit|\bforbid|\bnot (?:be )?(?:permitted|granted"
+    r"|allowed|licensed)\b"
+    r"|\byou (?:must|agree|may not)\b|\bprovided that\b|\bsubject to (?:the )?(?:following|additional)"
+    r"|\bunless you\b|\bright to (?:use|access)\b"
+)
+_HARMLESS: Final = re.compile(
+    r"(?i)endors|promot|advertis|warrant|liab|trademark|contribut|licensed under|distributed under"
+    r"|available under|see the|refer to|file|directory|test suite"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,12 +259,21 @@ def _conditions(reading: _Reading, items: dict[str, Found], taken: bytes) -> boo
         return False
     text = reading.text
     extra = [w for w, mark in zip(text.words, taken, strict=True) if not mark]
-    if _TELLING & set(extra):
+    if _TELLING & set(extra) or (len(items) == 1 and _inserted(text, taken)):
         return True
     covered = {line for line, mark in zip(text.at, taken, strict=True) if mark}
     free = frozenset(range(1, len(text.lines) + 1)) - covered
     pieces = (s for start, piece in notices.runs(text, free) for _, s in clauses.sentences(piece))
-    return len(extra) > REST and any(_STRONG.search(s) and not _HARMLESS.search(s) for s in pieces)
+    return any(_STRONG.search(s) and not _HARMLESS.search(s) for s in pieces)
+
+
+def _inserted(text: LicenseText, taken: bytes) -> bool:
+    """Whether a run of words inside a known text tells of a condition: names of holders are slots, `do not sell` is none."""
+    for m in re.finditer(rb"(?<=\x01)\x00{5,}(?=\x01)", taken):
+        run = set(text.words[m.start() : m.end()])
+        if run & _INSERTED and not run & _SLOTS:
+            return True
+    return False
 
 
 def _modified(reading: _Reading, items: dict[str, Found], ordinary: list[str], extra: list[Clause]) -> Identified:
@@ -277,7 +296,7 @@ def _other(reading: _Reading) -> Identified:
     if tagged and not restrictive:
         return _assemble(reading, tagged.expression, {}, f"SPDX-License-Identifier on line {tagged.line}", 0.9)
     named = notices.find(text, frozenset(range(1, len(text.lines) + 1)), reading.table)
-    if named and not restrictive and len(text.words) < 2000:
+    if named and not restrictive and len(text.words) < 2000 and not _beyond(reading, named):
         op = " OR " if notices.is_choice(text) or any(" OR " in n.expression for n in named) else " AND "
         expression = op.join(dict.fromkeys(f"({n.expression})" if " " in n.expression and len(named) > 1 else n.expression for n in named))
         return _assemble(reading, expression, {}, "; ".join(dict.fromkeys(n.why for n in named)), 0.9)
@@ -291,7 +310,7 @@ def _other(reading: _Reading) -> Identified:
         reading.why.append(f"named by its heading on line {heading[2]}")
     near = _near(reading)
     reading.why += [
-        "no known text" if not near else near,
+        near or "no known text",
         "terms from its clauses alone" if found else "no clause was found: nothing is known of its terms",
     ]
     item = Found(id=identifier, name=heading[1] if heading else "unknown licence", kind=kind, score=0.0, clauses=found)
@@ -302,6 +321,16 @@ def _other(reading: _Reading) -> Identified:
         title=heading[1] if heading else "",
         partial=text.partial,
         digest=text.digest,
+    )
+
+
+def _beyond(reading: _Reading, named: list[notices.Notice]) -> bool:
+    """Whether a text that names permissive licences goes on to set conditions of its own."""
+    ids = [i for n in named if (node := parse_ids(n.expression)) for i in node.leaves()]
+    if not all(reading.table.kind(i) in facts.FREE for i in ids) or len(reading.text.words) < 8 * REST:
+        return False
+    return any(
+        _STRONG.search(s) and not _HARMLESS.search(s) and "in compliance with" not in s for _, s in clauses.sentences(reading.text.flat)
     )
 
 

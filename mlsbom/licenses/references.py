@@ -8,6 +8,7 @@ the five-word windows around it is the other side's; so one changed word costs o
 from __future__ import annotations
 
 import json
+import re
 import sys
 import zlib
 from array import array
@@ -24,6 +25,8 @@ SAMPLE = 8
 """One in so many windows is in the index that finds candidates."""
 GAP = 60
 """Words that may stand between two pieces of one text: an inserted paragraph."""
+SHORT = 12
+"""Words of a run that may be another licence's."""
 PACK = "licenses/texts.bin"
 
 
@@ -137,23 +140,24 @@ class References:
 def _clusters(mask: bytearray, needed: int) -> bytes:
     """The mask without what lies scattered: licences share sentences, and those of another one must stay free for it.
 
-    Runs of covered words are joined over gaps of up to `GAP` words; a cluster with less than three tenths of the reference is dropped.
+    A run of fewer than `SHORT` covered words with gaps as long on both sides is dropped; runs are joined over gaps of up to `GAP` words,
+    and a cluster with less than three tenths of the reference is dropped.
     """
-    least = needed * 3 // 10
+    runs = [m.span() for m in re.finditer(rb"\x01+", mask)]
+    kept = [
+        (a, b)
+        for n, (a, b) in enumerate(runs)
+        if b - a >= SHORT or (n and a - runs[n - 1][1] < SHORT) or (n + 1 < len(runs) and runs[n + 1][0] - b < SHORT)
+    ]
     out = bytearray(len(mask))
-    start = end = count = -1
-    at = mask.find(1)
-    while at >= 0:
-        stop = mask.find(0, at)
-        stop = len(mask) if stop < 0 else stop
-        if start < 0 or at - end > GAP:
-            if count >= least:
-                out[start:end] = mask[start:end]
-            start, count = at, 0
-        end, count = stop, count + stop - at
-        at = mask.find(1, stop)
-    if count >= least and start >= 0:
-        out[start:end] = mask[start:end]
+    cluster: list[tuple[int, int]] = []
+    for run in [*kept, (len(mask) + 2 * GAP, len(mask) + 2 * GAP)]:
+        if cluster and run[0] - cluster[-1][1] > GAP:
+            if sum(b - a for a, b in cluster) >= needed * 3 // 10:
+                for a, b in cluster:
+                    out[a:b] = b"\1" * (b - a)
+            cluster = []
+        cluster.append(run)
     return bytes(out)
 
 

@@ -28,7 +28,8 @@ _LINK = re.compile(r"\[([^\]]{1,200})\]\((?:https?:|#|mailto:|www\.)[^)\s]{0,300
 _PATH = re.compile(r"\s*(?:[\w.-]+/)+(?:LICEN[CS]E|COPYING)[\w.-]*\s*", re.I)
 _URL = re.compile(r"(?:https?|ftp)://\S+|\bwww\.\S+|\S+@\S+\.\S+")
 _COPYRIGHT = re.compile(
-    r"^\W{0,12}(?:(?:portions\s+)?(?:copyright|copr\.)\s*(?:\(c\)|©|ⓒ|:|\d{4}|[<\[{(]|by\b)|\(c\)\s*(?:copyright|\d{4})|[©ⓒ]).*|^\W{0,6}all rights reserved\W{0,3}$",
+    r"^\W{0,12}(?:(?:portions\s+)?(?:copyright|copr\.)\s*(?:\(c\)|©|ⓒ|:|\d{4}|[<\[{(]|by\b)|\(c\)\s*"
+    r"(?:copyright|\d{4})|[©ⓒ]).*|^\W{0,6}all rights reserved\W{0,3}$",
     re.I,
 )
 _BULLET = re.compile(r"^\s*(?:\(?(?:[ivxIVX]{1,4}|[a-zA-Z]|\d{1,2}(?:\.\d{1,2}){0,3})[.)]|[-•·‣▪o])\s+")
@@ -57,8 +58,8 @@ class Gap:
 
 @dataclass(frozen=True, kw_only=True)
 class LicenseText:
-    """A prepared text. `raw` are the lines of the file, `lines` the same with markup removed; word `i` stands on line `at[i]`, counted from 1. `notes` say what
-    was done to the bytes; `partial` why not all of them were read."""
+    """A prepared text. `raw` are the lines of the file, `lines` the same with markup removed; word `i` stands on line `at[i]`, counted
+    from 1. `notes` say what was done to the bytes; `partial` why not all of them were read."""
 
     lines: tuple[str, ...]
     raw: tuple[str, ...]
@@ -132,7 +133,9 @@ def line_words(line: str) -> list[str]:
     low = line.lower()
     if "/" in low or "@" in low or "www." in low:
         low = _URL.sub(" ", low)
-    return [_SAME.get(w, w) for w in _WORD.findall(_BULLET.sub("", low)) if len(w) > 2 or not (w.isdigit() or len(w) == 1 and w.isascii())]
+    return [
+        _SAME.get(w, w) for w in _WORD.findall(_BULLET.sub("", low)) if len(w) > 2 or not (w.isdigit() or (len(w) == 1 and w.isascii()))
+    ]
 
 
 def _shown(line: str, first: bool) -> str:

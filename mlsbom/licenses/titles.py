@@ -21,12 +21,14 @@ HEAD = 40
 
 _PUNCTUATION = str.maketrans({"“": '"', "”": '"', "’": "'", "‘": "'", "–": "-", "—": "-", "‑": "-", "【": "", "】": "", "\t": " "})
 _HEADING = re.compile(
-    r"(?:the )?(?P<name>[\w+.\[\]()&'-]+(?: [\w+.\[\]()&'-]+){0,9}?) (?:(?:model|software|data|use)? ?(?:licen[sc]e|terms of use|licensing agreement|라이선스|许可证|许可协议|许可))(?: agreement)?"
-    r"[,:]?(?: \(?v?(?:er\.?|ersion)? ?(?P<version>\d+(?:\.\d+){0,3})(?P<tail>[ -]*[a-z]{1,3}\b)?\)?)?[^\w]{0,3}(?:$|\bdated\b|last |release)",
+    r"(?:the )?(?P<name>[\w+.\[\]()&'-]+(?: [\w+.\[\]()&'-]+){0,9}?) (?:(?:model|software|data"
+    r"|use)? ?(?:licen[sc]e|terms of use|licensing agreement|라이선스|许可证|许可协议|许可))(?: agreement)?"
+    r"[,:]?(?: \(?v?(?:er\.?|ersion)? ?(?P<version>\d+(?:\.\d+){0,3})(?P<tail>[ -]*[a-z]{1,3}\b)?\)?)?[^\w]{0,3}"
+    r"(?:$|\bdated\b|last |release)",
     re.I,
 )
 _VERSION = re.compile(r"^\W*(?:v(?:er\.?|ersion)?)[ :]{0,3}(\d+(?:\.\d+){0,3})\b", re.I)
-_COMMON = frozenset("the this a an of and open model models license software public general".split())
+_COMMON = frozenset(["the", "this", "a", "an", "of", "and", "open", "model", "models", "license", "software", "public", "general"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

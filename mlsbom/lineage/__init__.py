@@ -37,7 +37,7 @@ def compare(suspect: str | Path, reference: str | Path, *, full: bool = False, p
 
     `packs` gives the published constants that unrelated models share. Raises UsageError (no such file, `full` with a fingerprint) and
     ReadError (a fingerprint file that is damaged)."""
-    from mlsbom.lineage.compare import compare_paths
+    from mlsbom.lineage.comparison import compare_paths
 
     return compare_paths(str(suspect), str(reference), full=full, packs=packs)
 

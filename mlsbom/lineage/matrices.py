@@ -174,22 +174,34 @@ def _projection(view: View) -> Array:
 
 # --- block diagonals ---------------------------------------------------------------------------------------------------------------
 
+Cells = tuple[Array, Array]
+"""Places in a block: indices along its two axes."""
+
 
 def _self_connected(view: View) -> bool:
-    """g*b x b or b x g*b with g in {1, 3, 4}: recurrent self-connections and identity starts are alike in unrelated models."""
+    """g*b x b or b x g*b with g in {1, 3, 4}: recurrent self-connections and identity starts are alike in unrelated models. Such a diagonal
+    is left out: not counted in a column's mean and deviation, zero after standardising. (Zeroing the values themselves would make a mark
+    of it wherever columns have a mean.)"""
     long, short = max(view.rows, view.columns), min(view.rows, view.columns)
     return long % short == 0 and long // short in (1, 3, 4)
 
 
-def _zero_diagonals(x: Array, rows: Array, view: View, by_column: Array | None) -> None:
-    """Zero the block diagonals in `x`, rows (any subset of the view's) x columns as stored. `by_column`: stored place of each column."""
-    if view.rows >= view.columns:
-        columns = rows % view.columns
-        x[np.arange(len(rows)), columns if by_column is None else by_column[columns]] = 0
-        return
-    for g in range(view.columns // view.rows):
-        columns = rows + g * view.rows
-        x[np.arange(len(rows)), columns if by_column is None else by_column[columns]] = 0
+def _cells_of_rows(view: View, rows: Array, places: Array | None) -> Cells | None:
+    """The diagonal's places in a block of these rows, columns as stored. `places`: where each of the view's columns is stored."""
+    if not _self_connected(view):
+        return None
+    blocks = max(1, view.columns // view.rows)
+    columns = (rows[:, None] % view.columns + np.arange(blocks) * view.rows).reshape(-1) if blocks > 1 else rows % view.columns
+    return np.repeat(np.arange(len(rows)), blocks), columns if places is None else places[columns]
+
+
+def _cells_of_lines(view: View, lines: Array) -> Cells | None:
+    """The diagonal's places in a block of whole columns; `lines` are their numbers in the view."""
+    if not _self_connected(view):
+        return None
+    blocks = max(1, view.rows // view.columns)
+    rows = (lines[:, None] + np.arange(blocks) * view.columns).reshape(-1) if blocks > 1 else lines % view.rows
+    return np.repeat(np.arange(len(lines)), blocks), rows
 
 
 def _places(view: View) -> Array | None:
@@ -204,44 +216,51 @@ def _places(view: View) -> Array | None:
 # --- pieces of a view --------------------------------------------------------------------------------------------------------------
 
 
-def _row_blocks(values: Values, view: View) -> Iterator[tuple[int, Array]]:
-    """(first row, block x columns as stored, float32), all rows in order, of a `rows` or `stack` view. A caller may change the blocks."""
+def _row_blocks(values: Values, view: View) -> Iterator[tuple[Array, Cells | None]]:
+    """(block x columns as stored, float32, the diagonal's places in it), all rows in order, of a `rows` or `stack` view."""
     places = _places(view)
-    diagonal = _self_connected(view)
     if view.base == "stack":
         m, each = view.columns, view.stride
-        pieces = ((k * each, values.floats(k * m * each, m * each).reshape(m, each).T.copy()) for k in range(view.count))
-    else:
-        step = max(1, BLOCK // view.stride)
-        pieces = (
-            (
-                at,
-                values.floats(at * view.stride, min(step, view.rows - at) * view.stride).reshape(-1, view.stride)[:, : view.columns].copy(),
-            )
-            for at in range(0, view.rows, step)
-        )
-    for at, x in pieces:
-        if diagonal:
-            _zero_diagonals(x, np.arange(at, at + len(x)), view, places)
-        yield at, x
+        for k in range(view.count):
+            x = values.floats(k * m * each, m * each).reshape(m, each).T.copy()
+            yield x, _cells_of_rows(view, np.arange(k * each, (k + 1) * each), places)
+        return
+    step = max(1, BLOCK // view.stride)
+    for at in range(0, view.rows, step):
+        count = min(step, view.rows - at)
+        x = values.floats(at * view.stride, count * view.stride).reshape(count, view.stride)[:, : view.columns].copy()
+        yield x, _cells_of_rows(view, np.arange(at, at + count), places)
 
 
-def _column_blocks(values: Values, view: View) -> Iterator[tuple[int, Array]]:
-    """(first stored row, block of columns x all rows, float32) of a `columns` view: each stored line is one column."""
-    diagonal = _self_connected(view)
+def _column_blocks(values: Values, view: View) -> Iterator[tuple[int, Array, Cells | None]]:
+    """(first stored row, block of columns x all rows, float32, the diagonal's places in it) of a `columns` view: a stored line is one."""
     order = np.asarray(view.order) if view.order else np.arange(view.columns)
     step = max(1, BLOCK // view.stride)
     for at in range(0, view.columns, step):
         lines = min(step, view.columns - at)
         x = values.floats(at * view.stride, lines * view.stride).reshape(lines, view.stride).copy()
-        if diagonal:
-            mine = order[at : at + lines]
-            if view.rows >= view.columns:
-                for g in range(view.rows // view.columns):
-                    x[np.arange(lines), g * view.columns + mine] = 0
-            else:
-                x[np.arange(lines), mine % view.rows] = 0
-        yield at, x
+        yield at, x, _cells_of_lines(view, order[at : at + lines])
+
+
+def _standardised(x: Array, axis: int, cells: Cells | None) -> Array:
+    """`x` (changed) with mean 0 and deviation 1 along an axis, the places in `cells` left out of both and zero. Zero where all is equal."""
+    count = np.maximum(_counted(x, axis, cells), 1)
+    if cells:
+        x[cells] = 0
+    x -= np.expand_dims(x.sum(axis, dtype=np.float64) / count, axis).astype(x.dtype)
+    if cells:
+        x[cells] = 0
+    deviation = np.sqrt(np.square(x).sum(axis, dtype=np.float64) / count)
+    x *= np.expand_dims(np.where(deviation < 1e-12, 0, 1 / np.maximum(deviation, 1e-12)), axis).astype(x.dtype)
+    return x
+
+
+def _counted(x: Array, axis: int, cells: Cells | None) -> Array:
+    """How many values along an axis count."""
+    count: Array = np.full(x.shape[1 - axis], x.shape[axis], np.int64)
+    if cells:
+        count -= np.bincount(cells[1 - axis], minlength=len(count))
+    return count
 
 
 def _unit(z: Array) -> Array:
@@ -259,37 +278,42 @@ def sketch(values: Values, view: View) -> Array:
     """The sketch of all rows, rows x 128 float32, each of length 1. Columns are standardised over all rows, so that a permutation of
     rows permutes the sketch and does nothing else."""
     p = _projection(view)
+    out = np.zeros((view.rows, WIDTH), np.float32)
     if view.base == "columns":
-        out = np.zeros((view.rows, WIDTH), np.float32)
-        for at, x in _column_blocks(values, view):
-            x -= x.mean(1, keepdims=True, dtype=np.float64).astype(np.float32)
-            deviation = x.std(1, keepdims=True)
-            x /= np.where(deviation < 1e-12, np.float32(np.inf), deviation)
-            out += x.T @ p[at : at + len(x)]
+        for at, x, cells in _column_blocks(values, view):
+            out += _standardised(x, 1, cells).T @ p[at : at + len(x)]
         return _unit(out)
     mean, deviation = _moments(_row_blocks(values, view))
     scale = np.where(deviation < 1e-12, 0.0, 1 / np.maximum(deviation, 1e-12)).astype(np.float32)
-    center = mean.astype(np.float32)
-    out = np.empty((view.rows, WIDTH), np.float32)
-    for at, x in _row_blocks(values, view):
+    center, at = mean.astype(np.float32), 0
+    for x, cells in _row_blocks(values, view):
         x -= center
         x *= scale
+        if cells:
+            x[cells] = 0
         np.matmul(x, p, out=out[at : at + len(x)])
+        at += len(x)
     return _unit(out)
 
 
-def _moments(blocks: Iterator[tuple[int, Array]]) -> tuple[Array, Array]:
+def _moments(blocks: Iterator[tuple[Array, Cells | None]]) -> tuple[Array, Array]:
     """Mean and deviation of each column over all blocks (float64; Chan's merge, so that a large mean does not hide a small deviation)."""
-    count, mean, square = 0, np.zeros(()), np.zeros(())
-    for _, x in blocks:
-        own = x.mean(0, dtype=np.float64)
-        spread = np.square(x - own.astype(np.float32)).sum(0, dtype=np.float64)
+    count, mean, square = np.zeros(()), np.zeros(()), np.zeros(())
+    for x, cells in blocks:
+        seen = _counted(x, 0, cells).astype(np.float64)
+        if cells:
+            x[cells] = 0
+        own = x.sum(0, dtype=np.float64) / np.maximum(seen, 1)
+        x -= own.astype(np.float32)
+        if cells:
+            x[cells] = 0
+        total = count + seen
+        share = seen / np.maximum(total, 1)
         delta = own - mean
-        total = count + len(x)
-        mean = mean + delta * (len(x) / total)
-        square = square + spread + delta**2 * (count * len(x) / total)
+        mean = mean + delta * share
+        square = square + np.square(x).sum(0, dtype=np.float64) + delta**2 * (count * share)
         count = total
-    return mean, np.sqrt(square / max(1, count))
+    return mean, np.sqrt(square / np.maximum(1, count))
 
 
 # --- kept rows: what a fingerprint holds -------------------------------------------------------------------------------------------
@@ -305,28 +329,29 @@ def kept_sketch(values: Values, view: View) -> Array:
     sample = np.union1d(kept, evenly(view.rows, min(512, max(64, SAMPLED // view.columns))))
     at = np.searchsorted(sample, kept)
     p = _projection(view)
+    total = np.zeros((len(kept), WIDTH))
     if view.base == "columns":
-        total = np.zeros((len(kept), WIDTH))
-        for first, x in _column_blocks(values, view):
+        place = np.full(view.rows, -1)
+        place[sample] = np.arange(len(sample))
+        for first, x, cells in _column_blocks(values, view):
             picked = np.ascontiguousarray(x[:, sample].T, np.float64)
-            total += _whole_numbers(picked, at) @ p[first : first + len(x)].astype(np.float64)
+            inside = None
+            if cells:
+                among = place[cells[1]] >= 0
+                inside = place[cells[1][among]], cells[0][among]
+            total += _whole_numbers(picked, at, inside) @ p[first : first + len(x)].astype(np.float64)
     else:
         x = np.stack([values.floats(int(r) * view.stride, view.stride)[: view.columns] for r in sample]).astype(np.float64)
-        if _self_connected(view):
-            _zero_diagonals(x, sample, view, _places(view))
-        whole = _whole_numbers(x, at)
-        total = np.zeros((len(kept), WIDTH))
+        whole = _whole_numbers(x, at, _cells_of_rows(view, sample, _places(view)))
         for first in range(0, view.columns, 4096):
             total += whole[:, first : first + 4096] @ p[first : first + 4096].astype(np.float64)
     largest = np.abs(total).max(1, keepdims=True)
     return np.rint(total / np.where(largest < 1, np.inf, largest) * 127).astype(np.int8)
 
 
-def _whole_numbers(x: Array, rows: Array) -> Array:
-    """These rows of `x` with columns standardised over all its rows, in 1/4096ths rounded to whole numbers: sums of them are exact."""
-    x = x - x.sum(0) / len(x)
-    deviation = np.sqrt((x * x).sum(0) / len(x))
-    return np.asarray(np.clip(np.rint(x[rows] * (4096 / np.where(deviation < 1e-12, np.inf, deviation))), -(1 << 19), 1 << 19))
+def _whole_numbers(x: Array, rows: Array, cells: Cells | None) -> Array:
+    """These rows of `x` (changed), columns standardised over all its rows, in 1/4096ths rounded to whole numbers: their sums are exact."""
+    return np.asarray(np.clip(np.rint(_standardised(x, 0, cells)[rows] * 4096), -(1 << 19), 1 << 19))
 
 
 def unpacked(kept: Array) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-_LAYER: Final = re.compile(r"(?:^|[./_:])(?:layers?|blocks?|h|blk|encoder|decoder|stages?|block)[._/]?(\d+)(?:[./_]|$)|[._/](\d+)[._/]", re.IGNORECASE)
+_LAYER: Final = re.compile(r"(?:^|[./_:])(?:layers?|blocks?|h|blk|stages?)[._/]?(\d+)(?:[./_]|$)|[._/](\d+)[._/]", re.IGNORECASE)
 _NUMBERS: Final = re.compile(r"(\d+)")
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from mlsbom.errors import Malformed, ReadError, UsageError
 from mlsbom.lineage import form, matrices
 from mlsbom.lineage.channels import Matcher, kept_against_kept
-from mlsbom.lineage.compare import Side, compare_sides, constants, match, open_side
+from mlsbom.lineage.comparison import Side, compare_sides, constants, match, open_side
 from mlsbom.lineage.verdict import LISTED
 
 if TYPE_CHECKING:
@@ -136,15 +136,24 @@ def search_side(
 
 
 def search_paths(model: str, registry: str | None, *, packs: Packs | None) -> Iterator[dict[str, Any]]:
-    """See `mlsbom.lineage.search`. Damaged files of the registry are results of their own: not-comparable."""
+    """See `mlsbom.lineage.search`. Damaged files of the registry are results of their own: not-comparable. Of a model that could be read in
+    part alone, references without evidence are listed too, each with that caveat."""
     opened = open_registry(registry, packs)
     with open_side(model) as suspect:
+        partly = bool(suspect.fingerprint.header.shortfalls)  # then silence would look like a clean answer
+        if partly and not suspect.fingerprint.hashed and not suspect.fingerprint.matrices:
+            yield from (unreadable(model, e.name, _why(suspect)) for e in opened.entries)
         found = search_side(suspect, opened, packs)
-        rows = [{"suspect": model, "reference": name} | result for name, result in found if result["verdict"] != "no-evidence"]
+        rows = [{"suspect": model, "reference": name} | result for name, result in found if partly or result["verdict"] != "no-evidence"]
         rows.sort(key=lambda r: (ORDER[r["verdict"]], r["log10_p"] or 0.0, r["reference"]))
         yield from rows
     for name, why in opened.damaged:
-        yield unreadable(model, name, why)
+        yield unreadable(model, name, f"{name}: {why}")
+
+
+def _why(suspect: Side) -> str:
+    where, _, reason = suspect.fingerprint.header.shortfalls[0]
+    return f"nothing of the suspect could be read: {where}: {reason}"
 
 
 def unreadable(suspect: str, reference: str, why: str) -> dict[str, Any]:
@@ -155,8 +164,9 @@ def unreadable(suspect: str, reference: str, why: str) -> dict[str, Any]:
         "verdict": "not-comparable",
         "log10_p": None,
         "tests": 0,
+        "incomplete": True,
         "parameter_coverage": None,
         "channels": {},
         "tensors": [],
-        "caveats": [f"{reference}: {why}"],
+        "caveats": [why],
     }

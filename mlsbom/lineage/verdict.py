@@ -118,10 +118,12 @@ def judge(
         verdict = "no-evidence"
     certain = verdict == "copy" or by_values
     none = verdict == "not-comparable"
+    incomplete = bool(suspect.header.shortfalls or reference.header.shortfalls)
     return {
         "verdict": verdict,
         "log10_p": None if none else CERTAIN if certain else rounded(min(exact, heuristic)),
         "tests": evidence.total,
+        "incomplete": incomplete,
         "parameter_coverage": None if none else round(shared.of_suspect, 4),
         "channels": _channels(evidence, shared, spread) | dict(extra or {}),
         "tensors": _tensors(suspect, evidence, shared, listed),

@@ -11,7 +11,7 @@ from mlsbom.knowledge import Packs
 
 @dataclass(frozen=True, slots=True)
 class Imports:
-    """`stdlib`: top-level modules of Python 3.8 to 3.14. `table`: dotted prefix -> distributions, the usual one first (also conda names)."""
+    """`stdlib`: top-level modules of Python 3.8 to 3.14. `table`: dotted prefix -> distributions, the usual one first (conda names too)."""
 
     stdlib: frozenset[str]
     table: dict[str, tuple[str, ...]]

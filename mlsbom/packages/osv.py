@@ -18,7 +18,8 @@ import msgspec
 from mlsbom.errors import UsageError
 from mlsbom.packages.feed import EVERY, Entry
 from mlsbom.packages.names import ecosystem, normalise
-from mlsbom.packages.specifiers import InvalidSpecifier, admits, same
+from mlsbom.packages.spans import holds, span
+from mlsbom.packages.specifiers import same
 
 LARGEST: Final = 16 << 20
 """Bytes of one record; OSV's largest are below 2 MB."""
@@ -118,24 +119,11 @@ def ranges(affected: dict[str, Any]) -> list[tuple[str, str]]:
     return out
 
 
-def span(low: str, high: str) -> str:
-    """A range as a specifier."""
-    first = f">={low}" if low not in ("", "0") else ""
-    return ",".join(part for part in (first, high) if part) or "*"
-
-
 def covers(affected: dict[str, Any], version: str, eco: str) -> bool:
     """Whether an entry of a record covers a version: listed, or in a range."""
     if any(same(version, str(v), eco) for v in affected.get("versions") or ()):
         return True
-    for low, high in ranges(affected):
-        text = span(low, high).replace(",", " ") if eco == "npm" else span(low, high)
-        try:
-            if admits(text, version, eco):
-                return True
-        except InvalidSpecifier:
-            continue
-    return False
+    return any(holds(span(low, high), version, eco) for low, high in ranges(affected))
 
 
 class Advisory(msgspec.Struct, frozen=True, kw_only=True):

@@ -93,7 +93,7 @@ def build(names: Iterable[str], date: str, previous: Snapshot | None = None) -> 
             if since is not None:
                 newer.append(digest(name) + since.to_bytes(2, "big"))
     hashes = sorted({digest(n) for n in unique})
-    about = {"date": date, "first": previous.first if previous else date, "names": len(hashes), "newer": len(set(newer))}
+    about = {"date": date, "first": previous.first if previous is not None else date, "names": len(hashes), "newer": len(set(newer))}
     return json.dumps(about).encode() + b"\n" + b"".join(hashes) + b"".join(sorted(set(newer)))
 
 

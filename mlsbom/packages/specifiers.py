@@ -35,7 +35,7 @@ class InvalidSpecifier(UsageError):
 
 
 _NUMERIC = re.compile(r"\d{1,18}(?:\.\d{1,18})*")
-_CLAUSE = re.compile(r"(===|==|~=|!=|<=|>=|<|>|\^|~|=)?\s*v?([^\s,;|<>=!~^()]+)")
+_CLAUSE = re.compile(r"(===|==|~=|!=|<=|>=|<|>|\^|~|=)?\s*v?((?:\d+!)?[^\s,;|<>=!~^()]+)")
 _COMMIT = re.compile(r"(?:^|[@=#/])([0-9a-f]{40}|[0-9a-f]{64})(?:$|[#&?])")
 _HASH = re.compile(r"#(?:.*&)?sha(?:256|384|512)=[0-9a-f]{64,}", re.IGNORECASE)
 _COMPARE: Final = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}

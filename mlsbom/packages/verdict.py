@@ -20,6 +20,7 @@ from mlsbom.packages.overrides import Override
 from mlsbom.packages.popular import Popular
 from mlsbom.packages.similarity import Match
 from mlsbom.packages.snapshot import Snapshot
+from mlsbom.packages.spans import holds
 from mlsbom.packages.specifiers import admits, exact, same
 
 T = TypeVar("T")
@@ -223,7 +224,7 @@ class Judge:
 
 def _is(pin: str, bad: str, eco: str) -> bool:
     """Whether a version is a bad one, or in a bad range (`>=1.0,<1.2`)."""
-    return admits(bad.replace(",", " ") if eco == "npm" else bad, pin, eco) if bad[0] in "<>" else same(pin, bad, eco)
+    return holds(bad, pin, eco) if bad[0] in "<>" else same(pin, bad, eco)
 
 
 def _may_be(specifier: str, bad: str, eco: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -56,8 +57,16 @@ def _plain(name: str) -> str:
 
 def releases(packs: Packs, slug: str) -> list[tuple[str, Entry]]:
     """(ecosystem, advisory) of every bad release of a wave, sorted."""
-    ecosystems = [n.removeprefix("malicious/").removesuffix(".tsv") for n in packs.names("malicious") if n.endswith(".tsv")]
-    return sorted((eco, e) for eco in ecosystems for e in feed.load(packs, eco) if e.wave == slug)
+    return packs.loaded("releases", _releases).get(slug, [])
+
+
+def _releases(packs: Packs) -> dict[str, list[tuple[str, Entry]]]:
+    found: dict[str, list[tuple[str, Entry]]] = defaultdict(list)
+    for name in packs.names("malicious"):
+        eco = name.removeprefix("malicious/").removesuffix(".tsv")
+        for e in feed.load(packs, eco):
+            found[e.wave].append((eco, e))
+    return {slug: sorted(rows) for slug, rows in found.items() if slug}
 
 
 def block(wave: Wave, found: list[tuple[str, Entry]], shape: str) -> Iterator[str]:

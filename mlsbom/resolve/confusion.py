@@ -42,9 +42,19 @@ SHOWN: Final = 20
 """Findings of one rule in one file that name one package each; what is more is counted in one."""
 _LOCKS: Final = frozenset({"uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "package-lock", "yarn.lock", "pnpm-lock", "bun.lock"})
 _NPM_OPTIONS: Final = frozenset(
-    {"registry", "--registry", "npmRegistryServer", "install.registry", "NPM_CONFIG_REGISTRY", "YARN_NPM_REGISTRY_SERVER", "package-lock", "yarn.lock",
-     "pnpm-lock", "bun.lock"}
-)  # fmt: skip
+    {
+        "registry",
+        "--registry",
+        "npmRegistryServer",
+        "install.registry",
+        "NPM_CONFIG_REGISTRY",
+        "YARN_NPM_REGISTRY_SERVER",
+        "package-lock",
+        "yarn.lock",
+        "pnpm-lock",
+        "bun.lock",
+    }
+)
 _WIDE: Final = (
     "dockerfile",
     "containerfile",
@@ -106,8 +116,15 @@ def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterato
     for place in sorted(files, key=lambda p: (p.path, p.member)):
         facts = files[place]
         reach = [i for i in indexes if i.reaches(place.path) and not i.lock]
-        for made in (_confusion(facts, reach, judge), _builds(facts, reach), _private(facts, private, packs), _unscoped(facts, indexes, packs),
-                     _jumps(facts, judge), _loose(place, facts, locked), _hashes(facts)):  # fmt: skip
+        for made in (
+            _confusion(facts, reach, judge),
+            _builds(facts, reach),
+            _private(facts, private, packs),
+            _unscoped(facts, indexes, packs),
+            _jumps(facts, judge),
+            _loose(place, facts, locked),
+            _hashes(facts),
+        ):
             yield from (Observed(place=place, by=BY, fact=f) for f in made)
     yield from _hosts(survey, indexes)
 
@@ -171,10 +188,15 @@ def _builds(facts: list[Dependency], indexes: list[_Index]) -> Iterator[Finding]
     """Public names without a pin whose builds are meant to come from an extra index (`+cu121`, nightlies: the torchtriton case)."""
     builds = sorted({i.host for i in indexes if i.extra and not i.npm and _BUILDS.search(i.url)})
     loose = [
-        f for f in facts
-        if builds and f.ecosystem == "pypi" and f.source == "index" and not f.index and (f.name.startswith("torch") or f.name in _BUILT)
+        f
+        for f in facts
+        if builds
+        and f.ecosystem == "pypi"
+        and f.source == "index"
+        and not f.index
+        and (f.name.startswith("torch") or f.name in _BUILT)
         and _form(f) in (Form.UNPINNED, Form.RANGE)
-    ]  # fmt: skip
+    ]
     if loose:
         names = ", ".join(sorted({f.name for f in loose}))
         because = f"{names} without a version, with builds from {', '.join(builds)}: a higher version on either index may win"
@@ -213,7 +235,7 @@ def _unscoped(facts: list[Dependency], indexes: list[_Index], packs: Packs) -> I
     findings = []
     for fact in wanted:
         if known is not None and fact.name not in known.ranks and fact.name not in known.watch and (not fact.locked or fact.index):
-            because = f"{fact.name} has no scope and is not much used; a private registry ({', '.join(hosts)}) is configured: it may be a private name"
+            because = f"{fact.name} has no scope and is little used; with the registry {', '.join(hosts)} it may be a private name"
             findings.append(UNSCOPED.finding(because, evidence=fact.evidence, subject=_subject(fact), sure=Confidence.LOW))
     yield from _capped(UNSCOPED, findings)
 

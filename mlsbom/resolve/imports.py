@@ -74,6 +74,7 @@ def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterato
     table = load(packs)
     declared = declared_names(survey)
     modules = modules_of(survey)
+    modules[""].folders[""].add(survey.target.name)  # a package that is scanned by itself imports itself
     ranked = popular.load(packs, "pypi")
     known = ranked.ranks.keys() | ranked.watch if ranked else frozenset()
     shown: dict[str, int] = defaultdict(int)

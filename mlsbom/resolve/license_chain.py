@@ -111,33 +111,24 @@ def model(subject: Subject, chain: Chain, use: dict[str, Any]) -> Iterator[Obser
             for t in link.terms.terms.values()
             if t.clause in duties.CARRIED or t.clause in ("changeable", "revocable")
         ]
-        yield from _carried(subject, link, own)
+        yield from _carried(subject, link, own, chain.sources)
     yield from _outputs(subject, chain, own, use)
     places = {b.license: Place(path=b.term.path) for b in bounds if b.term.path}
     for b, found in judge(name, bounds, use):
         yield at(subject.place if b.own and not b.term.quote else places.get(b.license, subject.place), found)
 
 
-def _carried(subject: Subject, link: Link, own: Terms) -> Iterator[Observed]:
+def _carried(subject: Subject, link: Link, own: Terms, sources: Sources) -> Iterator[Observed]:
     """What one upstream asks of this release: duties kept or lost, names, display lines, notices, versions."""
     assert link.terms
     name, up = subject.component.name, link.terms
     lost = duties.lost(up, own)
-    if link.relation in ("copy", "derived", "review"):
-        if not up.free:
-            yield at(
-                link.place,
-                RULE["LICENSE-UPSTREAM-UNDECLARED"].finding(
-                    f"{name}: lineage shows {link.name} ({up.expression}), which is not declared",
-                    severity=Severity.MEDIUM if link.relation == "review" else None,
-                    subject=name,
-                ),
-            )
+    assumed = " (assumed from the publisher)" if up.how == "assumed" else ""
     if lost and own.expression:
         yield at(
             subject.place,
             RULE["LICENSE-LAUNDERING"].finding(
-                f"{name} is {own.expression}, but {_path(name, link)} is {up.expression}{' (assumed from the publisher)' if up.how == 'assumed' else ''}: lost {', '.join(lost)}",
+                f"{name} is {own.expression}, but {_path(name, link)} is {up.expression}{assumed}: lost {', '.join(lost)}",
                 evidence=subject.evidence,
                 subject=name,
                 data=(("upstream", link.name), ("relation", link.relation), ("lost", ", ".join(lost)), *_quotes(up, lost)),
@@ -150,7 +141,7 @@ def _carried(subject: Subject, link: Link, own: Terms) -> Iterator[Observed]:
                 f"{name} is {pair[0]}, {link.name} is {pair[1]}", evidence=subject.evidence, subject=name
             ),
         )
-    yield from _named(subject, link.name, up, ())
+    yield from _named(subject, link.name, up, sources)
     if (t := up.has("pass-through")) is not None and own.has("pass-through"):
         yield at(
             subject.place,
@@ -164,7 +155,7 @@ def _carried(subject: Subject, link: Link, own: Terms) -> Iterator[Observed]:
         )
 
 
-def _named(subject: Subject, upstream: str, up: Terms, said: tuple[str, ...]) -> Iterator[Observed]:
+def _named(subject: Subject, upstream: str, up: Terms, sources: Sources) -> Iterator[Observed]:
     """The name and the display line that an upstream's licence asks of what is made with it."""
     name = subject.component.name
     if (t := up.has("naming")) is not None and t.value and not _begins(name, t.value):
@@ -178,7 +169,7 @@ def _named(subject: Subject, upstream: str, up: Terms, said: tuple[str, ...]) ->
                 name,
             ),
         )
-    if (t := up.has("display")) is not None and not _shown(subject, t.value):
+    if (t := up.has("display")) is not None and not _shown(subject, t.value, sources):
         yield at(
             subject.place,
             finding(
@@ -196,9 +187,9 @@ def _begins(name: str, prefixes: str) -> bool:
     return any(bare.startswith(re.sub(r"[\W_]+", "", p).lower()) for p in re.split(r" / | or |,", prefixes) if p.strip())
 
 
-def _shown(subject: Subject, wanted: str) -> bool:
+def _shown(subject: Subject, wanted: str, sources: Sources) -> bool:
     text = " ".join(str(v.value) for v in subject.component.values if isinstance(v.value, str)).lower()
-    text += " ".join(d.content.lower() for d in subject.texts if d.kind == "notice")
+    text += " ".join(d.content.lower() for d in sources.notices)
     strings = [w for w in re.split(r" / | or |,", wanted.lower()) if w.strip()]
     return any(w.strip() in text for w in strings)
 
@@ -221,12 +212,13 @@ def _outputs(subject: Subject, chain: Chain, own: Terms, use: dict[str, Any]) ->
         if terms is not None and terms.has("output-training", "naming") and not bearers:
             bearers = [(dataset.name, terms)]
         for generator, t in bearers:
-            yield from _generated(subject, dataset, generator, t, place, line)
+            yield from _generated(subject, dataset, generator, t, place)
+            yield from _named(subject, generator, t, chain.sources)
         if edge.kind == "trained-on":
             yield from _licensed(name, dataset, terms, bool(bearers), place, line, use, chain)
 
 
-def _generated(subject: Subject, dataset: Component, generator: str, up: Terms, place: Place, line: Evidence) -> Iterator[Observed]:
+def _generated(subject: Subject, dataset: Component, generator: str, up: Terms, place: Place) -> Iterator[Observed]:
     name, t = subject.component.name, up.has("output-training")
     if t is not None and t.value == "barred":
         yield at(
@@ -239,7 +231,6 @@ def _generated(subject: Subject, dataset: Component, generator: str, up: Terms, 
                 name,
             ),
         )
-    yield from _named(subject, generator, up, ())
 
 
 def _generators(subject: Subject, dataset: Component, chain: Chain) -> list[str]:
@@ -362,7 +353,8 @@ def datasets_inside(subject: Subject, models: list[Subject], sources: Sources, u
         yield at(
             subject.place,
             RULE["LICENSE-DATASET-NONCOMMERCIAL"].finding(
-                f"the data set {subject.component.name} ({subject.place}) is {subject.claims[0].shown}; weights in the same release are labelled {', '.join(f'{k} ({v})' for k, v in sorted(labels.items()))}; {_UNSETTLED}",
+                f"the data set {subject.component.name} ({subject.place}) is {subject.claims[0].shown}; weights in the same release "
+                f"are labelled {', '.join(f'{k} ({v})' for k, v in sorted(labels.items()))}; {_UNSETTLED}",
                 evidence=subject.evidence,
                 severity=severity,
                 subject=subject.component.name,

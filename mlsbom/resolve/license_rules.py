@@ -8,7 +8,6 @@ from mlsbom.model import Rule, Severity
 
 _ROWS: Final = (
     ("LICENSE-LAUNDERING", "Duties of an upstream licence are lost here", "high"),
-    ("LICENSE-UPSTREAM-UNDECLARED", "A parent that was found is not declared, and its licence carries duties", "high"),
     ("LICENSE-UPSTREAM-UNKNOWN", "The licence of an upstream is not known", "medium"),
     ("LICENSE-CARD-FILE-CONFLICT", "Sources of one licence disagree", "high"),
     ("LICENSE-MISSING", "No licence is stated", "high"),

@@ -148,12 +148,12 @@ def _conflict(claim: Claim, against: list[tuple[Place, str, str, str]], sources:
 
 
 def agree(stands: Named, expression: str) -> bool:
-    """Whether a claim and another statement can mean the same: one's identifiers are among the other's, a family's candidate, a like name."""
+    """Whether a claim and another statement can mean the same: one's ids are among the other's, a family's candidate, a like name."""
     mine, theirs = {_same(i) for i in stands.ids}, {_same(i) for i in Named(written="", expression=expression).ids}
     if not mine or not theirs or mine <= theirs or theirs <= mine:
         return True
     candidates = {_same(c) for c in stands.candidates}
-    if theirs & candidates or stands.ambiguous and {duties.family(c) for c in stands.candidates} & {duties.family(t) for t in theirs}:
+    if theirs & candidates or (stands.ambiguous and {duties.family(c) for c in stands.candidates} & {duties.family(t) for t in theirs}):
         return True
     return any("licenseref" in a + b and _bare(a) == _bare(b) for a in mine for b in theirs)
 
@@ -186,7 +186,8 @@ def drift(sources: Sources) -> Iterator[Observed]:
             yield at(
                 d.place,
                 RULE["LICENSE-DRIFT"].finding(
-                    f"{base} is titled {m[1]}, but {m[2]} of its {m[3]} words are not those of a known text: only its own clauses were read",
+                    f"{base} is titled {m[1]}, but {m[2]} of its {m[3]} words are not those of a known text: only its own clauses were r"
+                    f"ead",
                     evidence=Evidence(line=1),
                     sure=Confidence.MEDIUM,
                 ),

@@ -111,7 +111,7 @@ def _territory(b: Bound, use: dict[str, Any]) -> _Verdict:
     places |= {str(p).upper() for p in use.get("outputs_territory", ())}
     if not places:
         return "LICENSE-TERRITORY", Severity.MEDIUM, f"grants nothing in {shown}{part}; depends on `country`"
-    hit = {p for p in places if p in codes or p == "UK" and "GB" in codes or p in EU_MEMBERS and "EU" in codes}
+    hit = {p for p in places if p in codes or (p == "UK" and "GB" in codes) or (p in EU_MEMBERS and "EU" in codes)}
     if hit:
         return "LICENSE-TERRITORY", Severity.HIGH, f"grants nothing in {', '.join(sorted(hit))}{part}"
     return "LICENSE-TERRITORY", Severity.INFO, f"grants nothing in {shown}{part}; the stated use is in {', '.join(sorted(places))}"
@@ -151,11 +151,8 @@ def _threshold(b: Bound, use: dict[str, Any]) -> _Verdict:
         return "LICENSE-THRESHOLD", Severity.HIGH, f"changes rights above {shown}: the stated use is above, {effect}"
     if all(isinstance(v, (int, float)) for v, _ in facts):
         return "LICENSE-THRESHOLD", Severity.INFO, f"changes rights above {shown}: the stated use is below"
-    return (
-        "LICENSE-THRESHOLD",
-        Severity.MEDIUM,
-        f"changes rights above {shown}, where {effect}; depends on {', '.join(dict.fromkeys('`' + _MEASURES.get(m, m) + '`' for m, _ in limits))}",
-    )
+    needed = ", ".join(dict.fromkeys(f"`{_MEASURES.get(m, m)}`" for m, _ in limits))
+    return "LICENSE-THRESHOLD", Severity.MEDIUM, f"changes rights above {shown}, where {effect}; depends on {needed}"
 
 
 def _competitor(b: Bound, use: dict[str, Any]) -> _Verdict:

@@ -95,7 +95,7 @@ def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterato
 def _compared(o: Observed, owner: Component, packs: Packs) -> _File | None:
     """One fingerprint against the registry; None where its content cannot be read."""
     from mlsbom.lineage import form
-    from mlsbom.lineage.compare import Side
+    from mlsbom.lineage.comparison import Side
     from mlsbom.lineage.known import known
     from mlsbom.lineage.registry import Registry, search_side
 
@@ -273,6 +273,7 @@ def _candidate(suspect: str, family: str) -> dict[str, Any]:
         "verdict": "candidate-family",
         "log10_p": 0.0,
         "tests": 0,
+        "incomplete": False,
         "parameter_coverage": 0.0,
         "channels": {},
         "tensors": [],

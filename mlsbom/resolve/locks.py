@@ -1,4 +1,4 @@
-"""Locks against the manifests beside them: a lock that is empty, that lacks what is asked for, or that holds what the manifest rules out."""
+"""Locks against the manifests beside them: a lock that is empty, lacks what is asked for, or holds what the manifest rules out."""
 
 from __future__ import annotations
 

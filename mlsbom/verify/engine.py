@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,9 +47,7 @@ def verify(
     SOURCE_DATE_EPOCH, else now. Opens no socket, writes nothing. Raises UsageError for anchors, options or targets that cannot be used;
     never for what a signature file or the target holds.
     """
-    from mlsbom.knowledge import Packs as AllPacks
-
-    packs = packs or AllPacks()
+    packs = packs or default_packs()
     anchors = trust.default(trust.load(tuple(Path(p) for p in trusted)), packs)
     time, source = asked_time(at)
     asked = Asked(at=time, at_source=source, identity=identity, issuer=issuer, allow_uncovered=allow_uncovered)
@@ -73,6 +72,14 @@ def verify(
         report.refuse("special-file", "the target is no regular file and is not opened")
         return _finish(report, label)
     return _file(path, label, signature, anchors, asked, gate)
+
+
+@cache
+def default_packs() -> Packs:
+    """The data packs of this installation, read once a process."""
+    from mlsbom.knowledge import Packs as AllPacks
+
+    return AllPacks()
 
 
 def _folder(

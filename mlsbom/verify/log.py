@@ -164,13 +164,10 @@ def _differs(what: str) -> Refused:
 
 def _pem(text: str, bundle: Bundle, what: str) -> None:
     """The verifier of the entry is the bundle's certificate or, where the bundle only hints at a key, is kept for that check."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     raw = unbase64(text, what, CODE)
     try:
         if b"BEGIN CERTIFICATE" in raw:
-            der = paths.read(x509.load_pem_x509_certificate, raw).public_bytes(Encoding.DER)
+            der = paths.der(paths.from_pem(raw))
         else:
             der = keys.spki(keys.load(raw, what))
     except ValueError as e:

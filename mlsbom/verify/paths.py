@@ -74,6 +74,25 @@ def read(loader: Callable[[bytes], Certificate], raw: bytes) -> Certificate:
         raise ValueError(str(e)) from e
 
 
+def from_pem(raw: bytes) -> Certificate:
+    """A certificate in PEM. Raises ValueError."""
+    from cryptography import x509
+
+    return read(x509.load_pem_x509_certificate, raw)
+
+
+def crl_from_pem(raw: bytes) -> CertificateRevocationList:
+    """A revocation list in PEM, its extensions looked at. Raises ValueError."""
+    from cryptography import x509
+
+    try:
+        found = x509.load_pem_x509_crl(raw)
+        _ = found.issuer, found.extensions
+        return found
+    except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as e:
+        raise ValueError(str(e)) from e
+
+
 def public_key(certificate: Certificate) -> Any:
     """The key of a certificate, or `unsupported-algorithm` with its OID."""
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -364,7 +383,12 @@ def used(path: Path) -> list[tuple[str, str]]:
     return out
 
 
-def _id(certificate: Certificate) -> bytes:
+def der(certificate: Certificate) -> bytes:
+    """The DER of a certificate."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest()
+    return certificate.public_bytes(Encoding.DER)
+
+
+def _id(certificate: Certificate) -> bytes:
+    return hashlib.sha256(der(certificate)).digest()

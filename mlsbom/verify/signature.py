@@ -56,7 +56,8 @@ def _good(key: Any, bundle: Bundle, signed: Signed) -> str:
     """The OID of the scheme under which the signature is good, or ""."""
     if not signed.file:
         message = signed.message() or b""
-        found = keys.check(key, bundle.signature, message)
+        older = ("sha256",) if bundle.method == "sigstore" else ()  # clients that used SHA-256 with every curve
+        found = keys.check(key, bundle.signature, message, hashes=older)
         if not found and signed.legacy is not None:
             found = keys.check(key, bundle.signature, signed.legacy, hashes=("sha256",))
         return found

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mlsbom.errors import MlsbomError, NetworkError, UsageError
 from mlsbom.sources import shown
-from mlsbom.verify import algorithms, judge, keys, manifest, paths
+from mlsbom.verify import algorithms, judge, keys, manifest, paths, trust
 from mlsbom.verify.bundle import IN_TOTO, Envelope
-from mlsbom.verify.engine import FOLDER_SIGNATURE, asked_time
+from mlsbom.verify.engine import FOLDER_SIGNATURE, asked_time, default_packs
 from mlsbom.verify.signature import Asked
 from mlsbom.verify.strict import LIMIT, parse
 from mlsbom.verify.subject import DiskFile, DiskTree, Want
@@ -102,8 +102,6 @@ def sign(
     A folder gives `model.sig` in it; CycloneDX JSON is signed in place; with `detached`, and for any other file, a bundle goes beside it.
     Raises UsageError for what cannot be signed, and leaves no signature behind where the result does not verify.
     """
-    from mlsbom.knowledge import Packs as AllPacks
-
     time, source = asked_time(at)
     asked = Asked(at=time, at_source=source)
     if sigstore == (key is not None):
@@ -113,7 +111,7 @@ def sign(
             "--sigstore asks an identity provider, a certificate authority and a log", remedy="allow the network with --online"
         )
     signer = None if key is None else _signer(Path(key), password, certificate, chain, time)
-    gate = algorithms.load("default", packs or AllPacks())
+    gate = algorithms.load("default", packs or default_packs())
     path = os.fspath(target)
     if os.path.isdir(path):
         return _folder(path, signer, output, ignore, asked, gate)
@@ -334,10 +332,7 @@ def _sigstore_statement(payload: bytes) -> Any:
 def _anchors(signer: Signer | None) -> Anchors:
     if signer is not None:
         return signer.anchors()
-    from mlsbom.knowledge import Packs
-    from mlsbom.verify import trust
-
-    return trust.default(trust.load(()), Packs())
+    return trust.default(trust.load(()), default_packs())
 
 
 # --- what is written ---------------------------------------------------------------------------------------------------------------

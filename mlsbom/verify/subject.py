@@ -12,7 +12,6 @@ import re
 import stat
 import threading
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -228,6 +227,8 @@ class DiskTree:
         threads = min(len(wanted), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
         if total < SMALL or threads < 2:
             return [self._digest(w) for w in wanted]
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(threads) as pool:
             return list(pool.map(self._digest, wanted))
 

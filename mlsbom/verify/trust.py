@@ -103,8 +103,6 @@ def _add(anchors: Anchors, raw: bytes, name: str) -> None:
 
 
 def _add_pem(anchors: Anchors, raw: bytes, name: str, sha256: str) -> None:
-    from cryptography import x509
-
     found = list(_PEM.finditer(raw))
     if not found or raw.count(b"-----BEGIN ") != len(found):
         raise UsageError(f"trust anchor {name}: holds no PEM block" if not found else f"trust anchor {name}: a PEM block is cut off")
@@ -113,11 +111,9 @@ def _add_pem(anchors: Anchors, raw: bytes, name: str, sha256: str) -> None:
         if kind == "PUBLIC KEY" or kind == "RSA PUBLIC KEY":
             anchors.keys.append(TrustedKey(key=keys.load(text, entry), anchor=entry, sha256=sha256))
         elif kind == "CERTIFICATE":
-            anchors.certificates.append(
-                TrustedCertificate(certificate=paths.read(x509.load_pem_x509_certificate, text), anchor=entry, sha256=sha256)
-            )
+            anchors.certificates.append(TrustedCertificate(certificate=paths.from_pem(text), anchor=entry, sha256=sha256))
         elif kind == "X509 CRL":
-            anchors.crls.append((x509.load_pem_x509_crl(text), entry))
+            anchors.crls.append((paths.crl_from_pem(text), entry))
         else:
             raise UsageError(f"trust anchor {name}: a {kind} is nothing to trust by", remedy="name the public key, certificate or CRL")
 

@@ -137,7 +137,7 @@ def test_a_link_inside_is_the_file_that_it_shows(repository: Path, settings: Set
         ]
     ),
 )
-@hypothesis_settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_bytes_give_a_record_and_no_exception(tmp_path_factory: pytest.TempPathFactory, content: bytes, name: str) -> None:
     top = tmp_path_factory.mktemp("any")
     (top / name).write_bytes(content)

@@ -50,7 +50,7 @@ def tensor(name: str, x: Array, dtype: str = "F32") -> Tensor:
 def weights(model: Model) -> Weights:
     """A model in memory."""
     out = Weights()
-    out.tensors = unique([tensor(k, x) for k, x in model.items()])
+    out.tensors = unique([tensor(k, x) for k, x in model.items() if x.dtype.kind == "f" or x.dtype == np.uint16])
     return out
 
 
@@ -192,4 +192,16 @@ def tfjs_folder(model: Model, folder: Path, *, quantised: bool = False) -> None:
     (folder / "model.json").write_text(json.dumps({"format": "layers-model", "weightsManifest": [{"paths": names, "weights": entries}]}))
 
 
-__all__ = ["Array", "Model", "network", "noisy", "paddle_folder", "printed", "safetensors", "tensor", "tfjs_folder", "torch_file", "weights"]
+__all__ = [
+    "Array",
+    "Model",
+    "network",
+    "noisy",
+    "paddle_folder",
+    "printed",
+    "safetensors",
+    "tensor",
+    "tfjs_folder",
+    "torch_file",
+    "weights",
+]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mlsbom.lineage import build
-from mlsbom.lineage.compare import Side, compare_sides
+from mlsbom.lineage.comparison import Side, compare_sides
+
 from .models import Model, printed, weights
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mlsbom.lineage import bounds
 from mlsbom.lineage.channels import aligned, ready, shifted
 from mlsbom.lineage.matrices import kept_rows
+
 from .models import network, noisy, tensor
 
 
@@ -42,7 +43,10 @@ def test_known_values() -> None:
 
 @given(st.lists(st.integers(0, 40), max_size=12))
 def test_longest_increasing_against_all_subsequences(values: list[int]) -> None:
-    best = max((len(c) for r in range(len(values) + 1) for c in itertools.combinations(values, r) if all(a < b for a, b in itertools.pairwise(c))), default=0)
+    best = max(
+        (len(c) for r in range(len(values) + 1) for c in itertools.combinations(values, r) if all(a < b for a, b in itertools.pairwise(c))),
+        default=0,
+    )
     assert bounds.longest_increasing(values) == best
 
 
@@ -96,7 +100,8 @@ def test_calibration_of_shifted_and_thinned_hits_on_permuted_rows() -> None:
 
 
 def test_pair_agreement_behaves_as_a_p_value_on_independent_models() -> None:
-    from mlsbom.lineage.compare import evidence_between
+    from mlsbom.lineage.comparison import evidence_between
+
     from .sides import side
 
     found = evidence_between(side(network(1)), side(network(2)), with_weights=False)

@@ -415,7 +415,8 @@ def _stop(m: Machine) -> bool:
 
 _BUILD: Final = ord("b")
 _BY_OPCODE: Final[dict[bytes, Handler]] = {
-    b"(": _mark, b".": _stop, b"0": _pop, b"1": _pop_mark, b"2": _dup, b"N": _constant(None), b"\x88": _constant(True), b"\x89": _constant(False),
+    b"(": _mark, b".": _stop, b"0": _pop, b"1": _pop_mark, b"2": _dup, b"N": _constant(None), b"\x88": _constant(True),
+    b"\x89": _constant(False),
     b"F": _float, b"I": _int, b"J": _fixed("<i", 0x4A), b"K": _fixed("<B", 0x4B), b"M": _fixed("<H", 0x4D), b"G": _fixed(">d", 0x47),
     b"L": _long, b"\x8a": _long_bytes(1), b"\x8b": _long_bytes(4),
     b"S": _string, b"T": _counted("string", 4), b"U": _counted("string", 1),

@@ -54,7 +54,7 @@ class Pickles:
 
 
 def read_pickles(blob: Blob, budget: Budget | None = None) -> Pickles:
-    """All pickles from the start of a blob on. Damage is told in the streams; a blob that starts with none gives what was found further on."""
+    """All pickles from the start of a blob on. Damage is told in the streams; where none starts, what was found further on."""
     budget = budget or Budget(blob.size)
     streams: list[Stream] = []
     raw: list[tuple[int, int]] = []
@@ -139,7 +139,7 @@ def _resync(blob: Blob, start: int, budget: Budget) -> tuple[list[Stream], int]:
 
 
 def _candidates(blob: Blob, start: int, end: int) -> Iterator[int]:
-    """Offsets where a stream with an import may start: the header before an import, where one is near and leads to it, then the import itself."""
+    """Offsets where a stream with an import may start: a header shortly before the import, then the import itself."""
     at = start
     while at < end:
         raw = blob.read_at(at, min(PIECE + OVERLAP, end - at))

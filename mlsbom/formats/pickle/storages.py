@@ -12,17 +12,22 @@ MAGIC: Final = 0x1950A86A20F9469CFC6C
 LEGACY_PICKLES: Final = 5
 """Magic, protocol, system information, the object, the list of storage keys; then, a storage: its count in 8 bytes and its raw bytes."""
 DTYPES: Final[dict[str, tuple[str, int]]] = {
-    "DoubleStorage": ("F64", 8), "FloatStorage": ("F32", 4), "HalfStorage": ("F16", 2), "BFloat16Storage": ("BF16", 2), "LongStorage": ("I64", 8),
+    "DoubleStorage": ("F64", 8), "FloatStorage": ("F32", 4), "HalfStorage": ("F16", 2), "BFloat16Storage": ("BF16", 2),
+    "LongStorage": ("I64", 8),
     "IntStorage": ("I32", 4), "ShortStorage": ("I16", 2), "CharStorage": ("I8", 1), "ByteStorage": ("U8", 1), "BoolStorage": ("BOOL", 1),
     "ComplexFloatStorage": ("C64", 8), "ComplexDoubleStorage": ("C128", 16), "QInt8Storage": ("QI8", 1), "QUInt8Storage": ("QU8", 1),
     "QInt32Storage": ("QI32", 4), "QUInt4x2Storage": ("QU4x2", 1), "QUInt2x4Storage": ("QU2x4", 1), "UntypedStorage": ("U8", 1),
 }  # fmt: skip
 """By class of storage: dtype in the spelling of safetensors where it has one, and bytes an element."""
 NAMED_DTYPES: Final[dict[str, tuple[str, int]]] = {
-    "float64": ("F64", 8), "double": ("F64", 8), "float32": ("F32", 4), "float": ("F32", 4), "float16": ("F16", 2), "half": ("F16", 2), "bfloat16": ("BF16", 2),
-    "int64": ("I64", 8), "long": ("I64", 8), "int32": ("I32", 4), "int": ("I32", 4), "int16": ("I16", 2), "short": ("I16", 2), "int8": ("I8", 1),
-    "uint8": ("U8", 1), "uint16": ("U16", 2), "uint32": ("U32", 4), "uint64": ("U64", 8), "bool": ("BOOL", 1), "complex64": ("C64", 8), "cfloat": ("C64", 8),
-    "complex128": ("C128", 16), "cdouble": ("C128", 16), "complex32": ("C32", 4), "chalf": ("C32", 4), "float8_e4m3fn": ("F8_E4M3", 1), "float8_e5m2": ("F8_E5M2", 1),
+    "float64": ("F64", 8), "double": ("F64", 8), "float32": ("F32", 4), "float": ("F32", 4), "float16": ("F16", 2), "half": ("F16", 2),
+    "bfloat16": ("BF16", 2),
+    "int64": ("I64", 8), "long": ("I64", 8), "int32": ("I32", 4), "int": ("I32", 4), "int16": ("I16", 2), "short": ("I16", 2),
+    "int8": ("I8", 1),
+    "uint8": ("U8", 1), "uint16": ("U16", 2), "uint32": ("U32", 4), "uint64": ("U64", 8), "bool": ("BOOL", 1), "complex64": ("C64", 8),
+    "cfloat": ("C64", 8),
+    "complex128": ("C128", 16), "cdouble": ("C128", 16), "complex32": ("C32", 4), "chalf": ("C32", 4), "float8_e4m3fn": ("F8_E4M3", 1),
+    "float8_e5m2": ("F8_E5M2", 1),
     "float8_e4m3fnuz": ("F8_E4M3FNUZ", 1), "float8_e5m2fnuz": ("F8_E5M2FNUZ", 1), "float8_e8m0fnu": ("F8_E8M0", 1),
     "qint8": ("QI8", 1), "quint8": ("QU8", 1), "qint32": ("QI32", 4), "quint4x2": ("QU4x2", 1), "quint2x4": ("QU2x4", 1),
 }  # fmt: skip

@@ -44,7 +44,9 @@ class Code:
 
     def evidence(self, node: ast.AST, sure: float, note: str = "") -> Evidence:
         """Evidence at the line of a node."""
-        return Evidence(line=self.line_of(getattr(node, "lineno", 1)), technique=Technique.SOURCE, confidence=sure, note=note or None)
+        return Evidence(
+            line=self.line_of(getattr(node, "lineno", 1)) or None, technique=Technique.SOURCE, confidence=sure, note=note or None
+        )
 
 
 def _imported(scopes: Scopes) -> Iterator[str]:
@@ -80,8 +82,9 @@ class Call:
 
     @property
     def last(self) -> str:
-        """The last name of what is called: a method, a function, a class."""
-        return self.tail.rpartition(".")[2]
+        """The last name of what is called: a method, a function, a class, by its own name where it was imported under another."""
+        own = self.name.rpartition(".")[2]
+        return own if own.isidentifier() else self.tail.rpartition(".")[2]
 
     @property
     def line(self) -> int:

@@ -192,6 +192,10 @@ class Hosted:
             and under(call.name.replace("()", ""), _POSITION_ROOTS) | call.name.startswith(("langchain", "google."))
         ):
             yield call.node.args[0]
+        mappings = [n for key in ("options", "config", "body", "json", "input", "source") if (n := call.keyword(key)) is not None]
+        for holder in (*call.node.args, *mappings) if not call.last[:1].isupper() else ():
+            if (node := call.entry(holder, "model", "model_id", "modelId")) is not None:
+                yield node
 
     def _hosted(self, written: Written, provider: str, served: str, url: str | None, call: Call, node: ast.expr) -> Reference | None:
         text = written.text.strip()

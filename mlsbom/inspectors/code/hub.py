@@ -22,6 +22,8 @@ _SENTENCE_ROOTS = words("sentence_transformers keybert bertopic setfit langchain
 _SENTENCE = re.compile(
     r"(?:all-|paraphrase-|multi-qa|msmarco|stsb|gtr|sentence-t5|LaBSE|distiluse|nli-|average_word|clip-ViT|use-cmlm|allenai)[\w.-]*\Z"
 )
+_RUNNERS = frozenset({"load", "get_kernel", "load_tool", "from_hub", "from_space"})
+_RUNNER_ROOTS = ("evaluate", "kernels", "smolagents", "transformers.agents", "transformers.tools")
 _WORD = re.compile(r"[A-Za-z][\w./+-]{1,95}\Z")
 _TFHUB = re.compile(r"https?://(?:tfhub\.dev|(?:www\.)?kaggle\.com/models)/([\w.-]+/[\w./-]+?)(?:/(\d+))?/?\Z")
 
@@ -46,6 +48,26 @@ def references(call: Call) -> Iterator[Reference]:
     yield from _by_class(call)
 
 
+def remote_code(call: Call) -> Iterator[Reference]:
+    """Code of other repositories that a call fetches and runs: pipelines of diffusers, metrics, kernels, tools."""
+    node = call.keyword("custom_pipeline", "custom_generate") if call.last in ("from_pretrained", "from_pipe", "generate") else None
+    if call.last in _RUNNERS and under(call.name, _RUNNER_ROOTS):
+        node = call.argument(0, "path", "repo_id", "task_or_repo_id", "space_id")
+    for written in call.texts(node):
+        found = hubnames.hub_name(written.text) if written.whole else None
+        if found is not None:
+            version = call.text(call.keyword("revision", "custom_revision", "version")) or found.revision
+            yield Reference(
+                kind=Kind.CODE,
+                name=found.repository,
+                role=Role.REMOTE_CODE,
+                version=version,
+                hub="huggingface",
+                attrs=(("revision", version),) if version else (),
+                evidence=call.evidence(node, written.sure),
+            )
+
+
 def _under(call: Call, roots: tuple[str, ...]) -> bool:
     return under(call.name, roots) if call.name else False
 
@@ -54,6 +76,8 @@ def _elsewhere(call: Call, loader: Loader) -> bool:
     """Whether a method of that name is known to be something else: a hosted model, or a name of another hub's rule."""
     if loader.roots:
         return False
+    if call.last in _RUNNERS and under(call.name, _RUNNER_ROOTS):
+        return True
     return under(call.name, ("vertexai", "google.cloud.aiplatform")) or any(
         under(call.name, x.roots) for x in _by_name().get(call.last, ()) if x.roots and x.hub != loader.hub
     )
@@ -101,14 +125,16 @@ def _reference(call: Call, loader: Loader, node: ast.expr, written: Written) -> 
     if kind == Kind.DATASET and hub == "huggingface" and text.lower() in BUILDERS:
         return None
     what = call.text(call.keyword("repo_type")) or ("dataset" if call.last.startswith("dataset_") else "")
-    found = hubnames.hub_name(text, single=loader.single, anything=loader.anything and kind == Kind.DATASET)
+    found = None
+    if hub != "openai-clip":  # its names have a slash of their own (`ViT-L/14`)
+        found = hubnames.hub_name(text, single=loader.single, anything=loader.anything and kind == Kind.DATASET)
     version = call.text(call.keyword("revision", "version" if hub in ("timm", "modelscope") else "revision"))
     if found is not None and (hub in ("huggingface", "timm", "open_clip", "keras") or "/" in found.repository):
         name, version = found.repository, version or found.revision
         if (
             "://" in text
             or text.startswith("hf")
-            or (hub in ("nvidia-ngc", "openai-whisper", "spacy", "flair", "openai-clip") and "/" in name)
+            or (hub in ("nvidia-ngc", "openai-whisper", "spacy", "flair") and "/" in name)
             or loader.prefix.startswith("Systran")
         ):
             hub = "huggingface"
@@ -220,7 +246,9 @@ def data_url(call: Call, node: ast.expr, written: Written) -> Iterator[Reference
             evidence=call.evidence(node, written.sure),
         )
         return
-    if providers.URL.match(url) and written.whole and providers.host_of(url):
+    if written.whole and re.match(r"(?:s3a?|gs|abfss?|az|wasbs?|oss)://[\w.@-]+/[\w./*{}=-]+\Z", url):
+        yield Reference(kind=Kind.DATASET, name=url, role=Role.USED, url=url, hub="other", evidence=call.evidence(node, written.sure))
+    elif providers.URL.match(url) and written.whole and providers.host_of(url):
         shown = providers.safe_url(url)
         yield Reference(kind=Kind.DATASET, name=shown, role=Role.USED, url=shown, hub="other", evidence=call.evidence(node, written.sure))
         yield Reference(
@@ -238,6 +266,14 @@ def _by_class(call: Call) -> Iterator[Reference]:
     """Data sets and models that are classes or functions of a library (`torchvision.datasets.CIFAR10`, `torchvision.models.resnet50`)."""
     if not call.name or call.name.endswith("()"):
         return
+    if call.name.startswith("sklearn.datasets.fetch_") and call.last != "fetch_openml":
+        yield Reference(
+            kind=Kind.DATASET,
+            name=call.last.removeprefix("fetch_"),
+            role=Role.USED,
+            hub="scikit-learn",
+            evidence=call.evidence(call.node, 0.9),
+        )
     for module, hub in CLASS_DATASETS.items():
         if call.name.startswith(module + "."):
             name = call.name.removeprefix(module + ".").split(".")[0]

@@ -57,11 +57,11 @@ def cells(blob: Blob) -> Cells:
 def _cell(source: Located, out: Cells) -> None:
     rows: list[tuple[int, str]] = []
     if source.kind == "scalar":
-        rows = [(source.line or 1, row) for row in str(source.node.value).split("\n")]
+        rows = [(source.line or 0, row) for row in str(source.node.value).split("\n")]
     else:
         for part in source.each():
             pieces = str(part.node.value).removesuffix("\n").split("\n") if part.kind == "scalar" else []
-            rows.extend((part.line or 1, piece) for piece in pieces)
+            rows.extend((part.line or 0, piece) for piece in pieces)
     first = next((text for _, text in rows if text.strip()), "")
     if _SHELL_CELL.match(first):
         out.shell.extend(rows[1:])
@@ -75,7 +75,7 @@ def _cell(source: Located, out: Cells) -> None:
     try:
         python.parse_text("\n".join(text))
     except Malformed as e:
-        out.broken.append((rows[0][0] if rows else 1, str(e)))
+        out.broken.append((rows[0][0] if rows else 0, str(e)))
         return
     out.text.extend(text)
     out.lines.extend(line for line, _ in rows)
@@ -98,7 +98,9 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     """The references of the code cells; a Shortfall for each cell that is no Python."""
     found = blob.parsed(cells)
     for line, why in found.broken[:20]:
-        yield Shortfall(status=Status.PARTIAL, reason=f"a code cell (line {line}): {why}", evidence=Evidence(line=line))
+        yield Shortfall(
+            status=Status.PARTIAL, reason=f"a code cell{f' (line {line})' if line else ''}: {why}", evidence=Evidence(line=line or None)
+        )
     text = "\n".join(found.text)
     code = Code.of_text(python.parse_text(text), text, lambda n: found.lines[min(max(n, 1), len(found.lines)) - 1] if found.lines else 1)
     yield from of_code(code)
@@ -119,5 +121,5 @@ def _downloads(command: str, line: int) -> Iterator[Reference]:
                     url=providers.safe_url(url),
                     provider=providers.provider_of_host(host) or None,
                     attrs=(("flow", "inbound"),),
-                    evidence=Evidence(line=line, technique=Technique.SOURCE, confidence=0.9),
+                    evidence=Evidence(line=line or None, technique=Technique.SOURCE, confidence=0.9),
                 )

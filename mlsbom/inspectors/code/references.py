@@ -37,7 +37,7 @@ def of_code(code: Code) -> Iterator[Reference]:
     for call in code.calls():
         if id(call.node) in asserted:
             continue
-        for reference in (*hub.references(call), *hosted.references(call), *web.references(call)):
+        for reference in (*hub.references(call), *hub.remote_code(call), *hosted.references(call), *web.references(call)):
             if reference not in seen:
                 seen.add(reference)
                 yield reference

@@ -43,7 +43,7 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     except (Malformed, TooLarge) as e:
         yield Shortfall(status=Status.PARTIAL, reason=str(e), evidence=Evidence(line=e.line, technique=Technique.SOURCE))
         return
-    reach = _reach(base, path, source.module, "python-loaded" in context.formats)
+    reach = _reach(base, path, source.module, "python-loaded" in context.formats or (context.path.lower().endswith(".mar") and "/" not in path))
     hits = judge.judge(resolver, reach)
     if base in ("sitecustomize.py", "usercustomize.py"):
         yield STARTUP.finding(f"{base} runs at every start of the interpreter", evidence=_at(1), phase=Phase.IMPORT,

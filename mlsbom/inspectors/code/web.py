@@ -43,13 +43,15 @@ _FETCH = {
     "cached_download": 0,
     "cached_path": 0,
     "load_file_from_url": 0,
+    "load_image": 0,
+    "load_video": 0,
     "Pooch": 1,
     "create": 1,
 }
 _FETCH_ROOTS = words(
     "torch.hub torch.utils.model_zoo torchvision.datasets.utils torchaudio wget gdown keras.utils tensorflow.keras.utils "
     "tf_keras.utils pooch urllib.request basicsr.utils.download_util cached_path beir.util mim mmengine fvcore iopath fastai "
-    "huggingface_hub monai.apps"
+    "huggingface_hub monai.apps diffusers.utils transformers.image_utils"
 )
 _URL_KEYS = words(
     "base_url api_base endpoint endpoint_url server_url api_url api_endpoint azure_endpoint dsn webhook_url tracking_uri account_url "
@@ -281,6 +283,25 @@ def _grpc(call: Call) -> Iterator[Reference]:
             )
 
 
+def _space(call: Call) -> Iterator[Reference]:
+    """A space that is called, or a model that `gradio.load` asks the hub to serve."""
+    text = call.text(call.argument(0, "src", "name")) or ""
+    kind = next((k for k in ("models", "huggingface", "spaces") if text.startswith(k + "/")), "")
+    found = hubnames.hub_name(text.removeprefix(f"{kind}/") if kind else text)
+    if found is None:
+        return
+    model = kind in ("models", "huggingface")
+    yield Reference(
+        kind=Kind.MODEL if model else Kind.SERVICE,
+        name=found.repository,
+        role=Role.USED if model else Role.CALLS,
+        hub="huggingface",
+        provider=None if model else "huggingface",
+        attrs=(("served_by", "huggingface"),) if model else (),
+        evidence=call.evidence(call.node, 0.9),
+    )
+
+
 def _client(call: Call) -> Iterator[Reference]:
     """Clients of other services: a URL under a keyword that means an address, or as first argument of a known library."""
     known = under(call.name.replace("()", ""), _CLIENT_ROOTS) or under(call.name.replace("()", ""), _HTTP)
@@ -296,21 +317,14 @@ def _client(call: Call) -> Iterator[Reference]:
                 seen.add(url)
                 yield from _service(call, node, url, written, telemetry=telemetry)
     root = call.name.split(".")[0]
-    if (
-        under(call.name, ("gradio_client", "gradio"))
-        and call.last in ("Client", "load")
-        and (found := hubnames.hub_name(call.text(call.argument(0, "src", "name")) or ""))
-    ):
-        name = found.repository.removeprefix("spaces/")
-        yield Reference(
-            kind=Kind.SERVICE, name=name, role=Role.CALLS, hub="huggingface", provider="huggingface", evidence=call.evidence(call.node, 0.9)
-        )
+    if under(call.name, ("gradio_client", "gradio")) and call.last in ("Client", "load"):
+        yield from _space(call)
     if not seen and (root, call.last) in _TELEMETRY_STARTS:
         yield Reference(
             kind=Kind.SERVICE,
             name=root,
             role=Role.TELEMETRY,
             provider=root,
-            attrs=(("default", "true"), ("flow", "outbound")),
+            attrs=(("flow", "outbound"),),
             evidence=call.evidence(call.node, 0.6),
         )

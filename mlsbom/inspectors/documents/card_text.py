@@ -230,10 +230,11 @@ def _labels(section: Section, about: str, sure: float) -> Iterator[Statement | R
         if field in ("input", "output") and _OUTPUT.search(value) and field == "input":
             yield from _io(plain(row), number, about, sure)
             continue
-        yield from _label(field, value, found[2], number, about, sure)
+        yield from _label(field, value, found, number, about, sure)
 
 
-def _label(field: str, value: str, written: str, line: int, about: str, sure: float) -> Iterator[Statement | Reference]:
+def _label(field: str, value: str, match: re.Match[str], line: int, about: str, sure: float) -> Iterator[Statement | Reference]:
+    label, written = match[1], match[2]
     evidence = prose(line, confidence=sure)
     if field == "shared_by":
         field = "author"
@@ -258,7 +259,7 @@ def _label(field: str, value: str, written: str, line: int, about: str, sure: fl
                 kind=Kind.MODEL,
                 name=found.repository,
                 role=Role.BASE,
-                relation="unknown",
+                relation=_relation(label),
                 hub="huggingface",
                 about=about,
                 evidence=evidence,
@@ -267,6 +268,12 @@ def _label(field: str, value: str, written: str, line: int, about: str, sure: fl
         approach = next((name for name, pattern in _APPROACH if re.search(pattern, value, re.I)), None)
         if approach:
             yield Statement(field=field, value=approach, about=about, evidence=evidence)
+
+
+def _relation(label: str) -> str:
+    """How a label says that a model derives from another (`Finetuned from model`)."""
+    words = (("fine-?tun", "finetune"), ("quanti", "quantized"), ("distil", "distilled"), ("adapt", "adapter"), ("merge", "merge"))
+    return next((relation for word, relation in words if re.search(word, label, re.I)), "unknown")
 
 
 def _figures(section: Section, about: str, sure: float) -> Iterator[Statement]:

@@ -16,10 +16,10 @@ _MODEL = re.compile(
     r"pretrained|base_model|judge)(?:_(?:name_or_path|name|id|path|repo|repo_id|hf_id|uri|config|checkpoint|name_or_id|dir|link))*"
     r"|pretrained(?:_model(?:_name)?(?:_or_path)?|_checkpoint|_weights|_name)?|hf_(?:model|repo|hub)(?:_id|_name|_repo)?|repo_id|"
     r"model_?id|init_from|init_checkpoint|load_checkpoint|draft_model|model_args|default_model|autocomplete_model|storage_uri|model_uri|"
-    r"from_pretrained"
+    r"from_pretrained|(?:azure_)?deployment(?:_name|_id)?"
 )
 _NOT_MODEL = re.compile(
-    r".*(?:type|class|arch|dir|hub_model_id|output|save|export|log|cache|deployment_model|family|format|dim|size|length|max|num|dtype|"
+    r"(?:\w+_)?(?:type|class|arch|architecture|dir|hub_model_id|output|save|export|log|cache|deployment_model|family|format|dim|size|length|max|num|dtype|"
     r"parallel|registry)(?:_\w+)?|hub_model_id|push_to_hub_model_id|model_dir|checkpoint_dir|model_file|encoder_layers|run_name|"
     r"model_max_length|served_model_name"
 )
@@ -253,7 +253,8 @@ class Reading:
             or (key == "engine" and (where.access or where.provider))
         ):
             alias = key == "model_name" and "litellm_params" in siblings
-            for one in () if alias else scalars:
+            plain = "deployment" in key and not (where.access or where.provider)
+            for one in () if alias or plain else scalars:
                 yield from self._model(one, key, where)
         for one in scalars:
             yield from self._service(one, key, where, siblings)

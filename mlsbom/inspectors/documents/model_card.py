@@ -92,7 +92,7 @@ def facts(front: Located) -> Iterator[Statement | Reference | LicenseClaim]:
     index = front.get("model-index") or front.get("model_index")
     first = next((model.get("name") for model in index.each()), None) if index is not None else None
     if first is not None and first.text:
-        yield from state("name", first, confidence=0.7)
+        yield from state("name", first, confidence=0.45)  # less than the title of the card
 
 
 def licenses(front: Located, part: str, about: str = "owner") -> Iterator[LicenseClaim]:

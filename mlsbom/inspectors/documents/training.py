@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator
 
 from mlsbom.blob import Blob
-from mlsbom.formats import located
+from mlsbom.errors import Malformed
+from mlsbom.formats import json, located, yaml
 from mlsbom.formats.located import Located
 from mlsbom.formats.yaml import Node
 from mlsbom.inspectors import Context, Yield
@@ -123,30 +124,51 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     base = path.rpartition("/")[2]
     if _READ_ELSEWHERE.fullmatch(base) or _WORKFLOW.search(path) or blob.size > SIZE_LIMIT:
         return
-    document = _document(blob, base)
-    if document is None:
-        return
-    root = document.root
-    roots = list(root.each())[:200] if root.kind == "sequence" else [root]
-    if base == "config.json" and any(root.get(k) is not None for k in ("architectures", "model_type", "auto_map", "_class_name")):
+    if base == "config.json" and any(word in blob.head for word in (b'"architectures"', b'"model_type"', b'"auto_map"', b'"_class_name"')):
         return
     found: list[Reference | Statement] = []
-    for one in roots:
-        if one.kind == "mapping" and not _is_data(one):
-            found.extend(facts(one, environment=base.startswith(".env") or base.endswith(".env"), name=base))
+    duplicates: list[tuple[str, int]] = []
+    for document in _documents(blob, base):
+        root = document.root
+        for one in list(root.each())[:200] if root.kind == "sequence" else [root]:
+            if one.kind == "mapping" and not _is_data(one):
+                found.extend(facts(one, environment=_is_environment(base), name=base))
+        duplicates.extend(document.duplicates)
     yield from found
     if found:
-        yield from doubled(document.duplicates)
+        yield from doubled(duplicates)
 
 
-def _document(blob: Blob, base: str) -> located.Document | None:
-    if base.startswith(".env") or base.endswith((".env", ".ini", ".cfg", ".conf")):
-        return located.Document(_environment(blob.text(SIZE_LIMIT)))
-    if base.endswith((".yaml", ".yml")):
-        return blob.parsed(located.read_yaml)
-    if base.endswith(".json"):
-        return blob.parsed(located.read_json)
-    return blob.parsed(located.read_toml) if base.endswith(".toml") else None
+def _is_environment(base: str) -> bool:
+    return base.startswith(".env") or base.endswith(".env")
+
+
+def _documents(blob: Blob, base: str) -> list[located.Document]:
+    """The documents of a configuration. A template of YAML is read line by line; JSON Lines are data, and no configuration."""
+    try:
+        if _is_environment(base) or base.endswith((".ini", ".cfg", ".conf")):
+            return [located.Document(_environment(blob.text(SIZE_LIMIT)))]
+        if base.endswith((".yaml", ".yml")):
+            return [located.of_yaml(d) for d in blob.parsed(yaml.read)[:100]]
+        if base.endswith(".json"):
+            return [blob.parsed(located.read_json)]
+        return [blob.parsed(located.read_toml)] if base.endswith(".toml") else []
+    except Malformed:
+        data = blob.data(SIZE_LIMIT)
+        if base.endswith((".yaml", ".yml")) and (b"{{" in data or b"{%" in data):
+            return [located.Document(_environment(blob.text(SIZE_LIMIT)))]
+        if base.endswith(".json") and _is_lines(data):
+            return []
+        raise
+
+
+def _is_lines(data: bytes) -> bool:
+    """Whether a text is JSON Lines: the first two lines are documents by themselves."""
+    rows = [row for row in data.split(b"\n", 8)[:8] if row.strip()][:2]
+    try:
+        return len(rows) > 1 and all(isinstance(json.loads(row).value, (dict, list)) for row in rows)
+    except Malformed:
+        return False
 
 
 def _environment(text: str) -> Located:

@@ -10,8 +10,8 @@ from mlsbom.formats import toml, yaml
 from mlsbom.formats.yaml import Node
 from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.manifests import commands, emit
-from mlsbom.inspectors.manifests.commands import Setting
 from mlsbom.inspectors.manifests.deployment import commented_json
+from mlsbom.inspectors.manifests.installers import Setting
 from mlsbom.inspectors.manifests.shell import Word
 from mlsbom.model import Dependency, Kind, Reference, Role, Rule, Scope
 

@@ -1,4 +1,4 @@
-"""conda: environment files, recipes (`meta.yaml`, `recipe.yaml`), conda-lock, `conda-meta/*.json`, and MLflow's `conda.yaml` and `python_env.yaml`."""
+"""conda: environment files, recipes (`meta.yaml`, `recipe.yaml`), conda-lock, `conda-meta/*.json`; and MLflow's `python_env.yaml`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mlsbom.formats import json, yaml
 from mlsbom.formats.yaml import Node
 from mlsbom.inspectors import Context, ReadAs, Yield
 from mlsbom.inspectors.manifests import emit
-from mlsbom.inspectors.manifests.commands import conda
+from mlsbom.inspectors.manifests.installers import conda
 from mlsbom.inspectors.manifests.requirements import logical_lines
 from mlsbom.model import LicenseClaim, Rule, Scope, Statement
 from mlsbom.packages import names
@@ -129,9 +129,17 @@ def _installed(blob: Blob) -> Iterator[Yield]:
     version = value.get("version") if isinstance(value.get("version"), str) else None
     hashes = tuple(f"{a}:{value[a]}" for a in ("sha256", "md5") if isinstance(value.get(a), str))
     yield emit.dependency(
-        "conda", value["name"], f"=={version}" if version else "", line=cursor.quoted("name"), parser="conda-meta", resolved=version, installed=True, source="installed",
-        hashes=hashes, ref=value["url"] if isinstance(value.get("url"), str) else None,
-    )  # fmt: skip
+        "conda",
+        value["name"],
+        f"=={version}" if version else "",
+        line=cursor.quoted("name"),
+        parser="conda-meta",
+        resolved=version,
+        installed=True,
+        source="installed",
+        hashes=hashes,
+        ref=value["url"] if isinstance(value.get("url"), str) else None,
+    )
 
 
 def _recipe(blob: Blob) -> Iterator[Yield]:

@@ -11,17 +11,44 @@ from mlsbom.errors import Malformed
 from mlsbom.formats import yaml
 from mlsbom.formats.yaml import Node
 from mlsbom.inspectors import Context, Yield
-from mlsbom.inspectors.manifests import commands, emit
-from mlsbom.inspectors.manifests.commands import Setting
+from mlsbom.inspectors.manifests import commands, emit, models
+from mlsbom.inspectors.manifests.installers import Setting
 from mlsbom.inspectors.manifests.shell import Word, substitute
 from mlsbom.model import Rule, Scope, Statement
 
 RULES: tuple[Rule, ...] = emit.RULES
 _WORKLOADS: Final = frozenset(
-    {"Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "InferenceService", "ServingRuntime", "ClusterServingRuntime", "RayService", "RayCluster",
-     "RayJob", "PyTorchJob", "TFJob", "MPIJob", "Workflow", "WorkflowTemplate", "CronWorkflow", "Task", "Pipeline", "Service", "PodTemplate", "LeaderWorkerSet", "Notebook",
-     "Configuration", "Model", "LLMInferenceService"}
-)  # fmt: skip
+    {
+        "Pod",
+        "Deployment",
+        "StatefulSet",
+        "DaemonSet",
+        "ReplicaSet",
+        "Job",
+        "CronJob",
+        "InferenceService",
+        "ServingRuntime",
+        "ClusterServingRuntime",
+        "RayService",
+        "RayCluster",
+        "RayJob",
+        "PyTorchJob",
+        "TFJob",
+        "MPIJob",
+        "Workflow",
+        "WorkflowTemplate",
+        "CronWorkflow",
+        "Task",
+        "Pipeline",
+        "Service",
+        "PodTemplate",
+        "LeaderWorkerSet",
+        "Notebook",
+        "Configuration",
+        "Model",
+        "LLMInferenceService",
+    }
+)
 _TEMPLATE = re.compile(r"\{\{.*?\}\}")
 _GPU = re.compile(r"(?:nvidia\.com|amd\.com|gpu\.intel\.com|google\.com)/(?:gpu|tpu|mig-[\w.]+)|habana\.ai/gaudi")
 
@@ -173,7 +200,7 @@ def _kubernetes(root: Node, setting: Setting) -> Iterator[Yield]:
             yield from _container(node, setting)
         uri = node.get("storageUri") or node.get("storage_uri") or node.get("uri")
         if uri is not None and (m := re.match(r"hf://([\w.-]+/[\w.-]+)(?::([\w.-]+))?$", _text(uri))):
-            yield commands.model_reference(Word(m[1], uri.line), setting, version=m[2])
+            yield models.model_reference(Word(m[1], uri.line), setting, version=m[2])
 
 
 def _helm_values(root: Node) -> Iterator[Yield]:

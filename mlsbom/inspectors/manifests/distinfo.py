@@ -52,9 +52,16 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     )
     project = not context.member and context.path.count("/") <= 1
     yield emit.dependency(
-        "pypi", name, f"=={version}" if version and not project else "", line=name_line, parser="metadata", resolved=version or None, source="installed" if installed else "path",
-        installed=installed and not project, project=project,
-    )  # fmt: skip
+        "pypi",
+        name,
+        f"=={version}" if version and not project else "",
+        line=name_line,
+        parser="metadata",
+        resolved=version or None,
+        source="installed" if installed else "path",
+        installed=installed and not project,
+        project=project,
+    )
     yield Statement(field="name", value=name, about="project", evidence=emit.place(name_line, emit.LOCKED, "Name"))
     if version:
         yield Statement(field="version", value=version, about="project", evidence=emit.place(version_line, emit.LOCKED, "Version"))

@@ -10,7 +10,7 @@ from mlsbom.formats import dockerfile
 from mlsbom.formats.dockerfile import Instruction
 from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.manifests import commands, emit
-from mlsbom.inspectors.manifests.commands import Setting
+from mlsbom.inspectors.manifests.installers import Setting
 from mlsbom.inspectors.manifests.requirements import line_facts, logical_lines
 from mlsbom.inspectors.manifests.shell import Word
 from mlsbom.model import Rule, Scope, Statement

@@ -1,5 +1,7 @@
-"""What the inspectors of manifests share: facts made from requirements, indexes and images, with the confidences of the SBOM's specification,
-section 5 (a lock 0.95, a pin 0.9, a range 0.7), and no credential in any of them."""
+"""What the inspectors of manifests share: facts made from requirements, indexes and images, with no credential in any of them.
+
+Confidences are those of the SBOM's specification, section 5: a lock 0.95, a pin 0.9, a range 0.7.
+"""
 
 from __future__ import annotations
 
@@ -242,9 +244,21 @@ def from_requirement(
     found = hashes or url_hashes(wanted.url)
     shown = without_credentials(wanted.url)[0]
     yield dependency(
-        "pypi", wanted.name, shown, line=line, parser=parser, scope=scope, hashes=found, extras=wanted.extras, marker=wanted.marker, via=via, key=key,
-        source=source, ref=wanted.url, resolved=version if source in ("url", "path") else None,
-    )  # fmt: skip
+        "pypi",
+        wanted.name,
+        shown,
+        line=line,
+        parser=parser,
+        scope=scope,
+        hashes=found,
+        extras=wanted.extras,
+        marker=wanted.marker,
+        via=via,
+        key=key,
+        source=source,
+        ref=wanted.url,
+        resolved=version if source in ("url", "path") else None,
+    )
 
 
 def _refused(text: str, why: str, line: int | None, parser: str, scope: Scope, key: str | None) -> Iterator[Yield]:
@@ -253,12 +267,16 @@ def _refused(text: str, why: str, line: int | None, parser: str, scope: Scope, k
     if word is not None and not word[0].isascii() and _WORDS.fullmatch(text) and any(c.isascii() and c.isalpha() for c in word[0]):
         odd = " ".join(sorted({f"U+{ord(c):04X}" for c in word[0] if not c.isascii()}))
         where = place(line, RANGED, key)
-        yield NON_ASCII.finding(f"the name {word[0][:80]} holds {odd}: no registry of Python packages allows it", evidence=where, subject=word[0][:80])
+        yield NON_ASCII.finding(
+            f"the name {word[0][:80]} holds {odd}: no registry of Python packages allows it", evidence=where, subject=word[0][:80]
+        )
         try:
             rest = parse("x" + text[word.end() :])
         except InvalidRequirement:
             rest = Requirement("x")
-        yield dependency("pypi", word[0], rest.specifier, line=line, parser=parser, scope=scope, extras=rest.extras, marker=rest.marker, key=key)
+        yield dependency(
+            "pypi", word[0], rest.specifier, line=line, parser=parser, scope=scope, extras=rest.extras, marker=rest.marker, key=key
+        )
         return
     yield trouble(f"no requirement: {text[:80]!r} ({why})", line)
 
@@ -331,9 +349,19 @@ def direct(
         yield trouble(f"a package without a name: {without_credentials(ref)[0][:120]!r}", line)
         return
     yield dependency(
-        "pypi", name, without_credentials(ref)[0], line=line, parser=parser, scope=scope, hashes=hashes or url_hashes(ref), marker=marker.strip() or None, key=key,
-        source="editable" if editable else source, ref=ref, resolved=version if source != "vcs" else None,
-    )  # fmt: skip
+        "pypi",
+        name,
+        without_credentials(ref)[0],
+        line=line,
+        parser=parser,
+        scope=scope,
+        hashes=hashes or url_hashes(ref),
+        marker=marker.strip() or None,
+        key=key,
+        source="editable" if editable else source,
+        ref=ref,
+        resolved=version if source != "vcs" else None,
+    )
 
 
 def image(

@@ -10,7 +10,7 @@ from mlsbom.blob import Blob
 from mlsbom.formats import toml, yaml
 from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.manifests import commands, emit, ini
-from mlsbom.inspectors.manifests.commands import Setting
+from mlsbom.inspectors.manifests.installers import Setting
 from mlsbom.model import Rule, Scope
 
 RULES: tuple[Rule, ...] = emit.RULES

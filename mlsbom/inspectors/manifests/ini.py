@@ -1,4 +1,4 @@
-"""An INI file as sections of keys with the line of every line of a value: setup.cfg, tox.ini, pip.conf. Bounded, and forgiving as pip is."""
+"""An INI file as sections of keys, with the line of every line of a value: setup.cfg, tox.ini, pip.conf. Forgiving, as pip is."""
 
 from __future__ import annotations
 

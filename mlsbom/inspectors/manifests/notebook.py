@@ -12,7 +12,7 @@ from mlsbom.errors import Malformed
 from mlsbom.formats import json, python
 from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.manifests import commands, emit
-from mlsbom.inspectors.manifests.commands import Setting
+from mlsbom.inspectors.manifests.installers import Setting
 from mlsbom.inspectors.manifests.shell import Word
 from mlsbom.model import Rule, Scope
 

@@ -1,10 +1,11 @@
-"""package.json, in the tree and installed, with every form of specifier that npm, yarn, pnpm and bun take."""
+"""package.json, in the tree and installed, with every form of specifier that npm, yarn, pnpm and bun take; and what their locks share."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from mlsbom.blob import Blob
 from mlsbom.formats import json
@@ -15,8 +16,11 @@ from mlsbom.packages import names
 
 RULES: tuple[Rule, ...] = emit.RULES
 SECTIONS: Final = {
-    "dependencies": Scope.RUNTIME, "devDependencies": Scope.DEV, "optionalDependencies": Scope.OPTIONAL, "peerDependencies": Scope.OPTIONAL,
-}  # fmt: skip
+    "dependencies": Scope.RUNTIME,
+    "devDependencies": Scope.DEV,
+    "optionalDependencies": Scope.OPTIONAL,
+    "peerDependencies": Scope.OPTIONAL,
+}
 _ALIAS = re.compile(r"npm:((?:@[^/@\s]+/)?[^@\s]+)(?:@(.*))?$")
 _LOCAL = re.compile(r"(?:file|link|portal|workspace):|\.{1,2}/|~/|/")
 _SHORT = re.compile(r"(?:github:|gitlab:|bitbucket:|gist:)?[\w.-]+/[\w.-]+(?:#.*)?$")
@@ -120,3 +124,83 @@ def specified(
         yield from emit.credentials(ref, line, key)
         text = emit.without_credentials(text)[0]
     yield emit.dependency("npm", name, text, line=line, parser=parser, scope=scope, source=source, ref=ref, key=key, via=via)
+
+
+# --- what all locks share
+
+
+class Hosts:
+    """The registries that a lock fetches from, each once, with the first line."""
+
+    def __init__(self, parser: str) -> None:
+        self.parser, self.seen = parser, dict[str, int | None]()
+
+    def add(self, url: Any, line: int | None) -> str | None:
+        """The registry of a tarball's URL."""
+        if not isinstance(url, str) or not url.startswith(("http:", "https:")):
+            return None
+        parts = urlsplit(url)
+        base = f"{parts.scheme}://{parts.netloc}/"
+        self.seen.setdefault(base, line)
+        return base
+
+    def facts(self) -> Iterator[Yield]:
+        """References to the registries that are not the public one."""
+        for base, line in self.seen.items():
+            yield from emit.index(base, line, option=self.parser)
+
+
+def integrity(value: Any) -> tuple[str, ...]:
+    """`sha512-<base64>` as `sha512:<hex>`."""
+    import base64
+    import binascii
+
+    out = []
+    for word in value.split() if isinstance(value, str) else ():
+        algorithm, _, encoded = word.partition("-")
+        try:
+            out.append(f"{algorithm}:{base64.b64decode(encoded, validate=True).hex()}")
+        except (binascii.Error, ValueError):
+            continue
+    return tuple(out)
+
+
+def scope_of(entry: dict[str, Any]) -> Scope:
+    """What an entry of a lock is for."""
+    return (
+        Scope.DEV
+        if entry.get("dev") or entry.get("devOptional")
+        else Scope.OPTIONAL
+        if entry.get("optional") or entry.get("peer")
+        else Scope.RUNTIME
+    )
+
+
+def locked(
+    name: str, version: str | None, resolved: Any, entry: dict[str, Any], line: int | None, hosts: Hosts, key: str, *, local: bool
+) -> Yield:
+    """The dependency that an entry of a lock means, with the registry noted in `hosts`."""
+    source, ref = "index", None
+    if local or str(resolved).startswith("file:") or (version or "").startswith(("file:", "link:")):
+        source, ref = "path", str(resolved) if resolved else None
+    elif str(resolved).startswith("git") or (version or "").startswith(("git", "github:")):
+        source, ref = "vcs", str(resolved) if str(resolved).startswith("git") else version
+    elif version and version.startswith("http"):
+        source, ref = "url", version
+    exact = version if version and re.match(r"\d", version) else None
+    registry = hosts.add(resolved, line) if source == "index" else None
+    return emit.dependency(
+        "npm",
+        name,
+        exact or "",
+        line=line,
+        parser=hosts.parser,
+        scope=scope_of(entry),
+        resolved=exact,
+        locked=True,
+        hashes=integrity(entry.get("integrity")),
+        registry=registry,
+        source=source,
+        ref=ref,
+        key=key,
+    )

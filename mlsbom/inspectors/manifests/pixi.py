@@ -15,9 +15,11 @@ from mlsbom.packages import names
 
 RULES: tuple[Rule, ...] = emit.RULES
 _TABLES = {
-    "dependencies": ("conda", Scope.RUNTIME), "host-dependencies": ("conda", Scope.BUILD), "build-dependencies": ("conda", Scope.BUILD),
+    "dependencies": ("conda", Scope.RUNTIME),
+    "host-dependencies": ("conda", Scope.BUILD),
+    "build-dependencies": ("conda", Scope.BUILD),
     "pypi-dependencies": ("pypi", Scope.RUNTIME),
-}  # fmt: skip
+}
 _CONDA_FILE = re.compile(r"([A-Za-z0-9_][\w.-]*)-([^-]+)-([^-]+?)\.(?:conda|tar\.bz2)$")
 
 
@@ -93,9 +95,17 @@ def _lock(blob: Blob) -> Iterator[Yield]:
         line = fields["name"].line if "name" in fields else node.line
         local = not url.startswith("http")
         yield emit.dependency(
-            eco, name, f"=={version}" if version else "", line=line, parser="pixi.lock", resolved=version, locked=True, hashes=hashes,
-            source="path" if local and eco == "pypi" else "index", ref=url or None,
-        )  # fmt: skip
+            eco,
+            name,
+            f"=={version}" if version else "",
+            line=line,
+            parser="pixi.lock",
+            resolved=version,
+            locked=True,
+            hashes=hashes,
+            source="path" if local and eco == "pypi" else "index",
+            ref=url or None,
+        )
         host = re.match(r"https?://[^/]+", url)
         if host and host[0] not in indexes:
             indexes.add(host[0])

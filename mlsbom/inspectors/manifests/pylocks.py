@@ -75,9 +75,21 @@ def _facts(
 ) -> Iterator[Yield]:
     line = document.line(array, n, "name")
     yield emit.dependency(
-        "pypi", entry.name, f"=={entry.version}" if entry.version and not entry.project else "", line=line, parser=parser, scope=entry.scope, resolved=entry.version,
-        locked=True, hashes=entry.hashes, marker=entry.marker, registry=entry.registry, source=entry.source, ref=entry.ref, project=entry.project,
-    )  # fmt: skip
+        "pypi",
+        entry.name,
+        f"=={entry.version}" if entry.version and not entry.project else "",
+        line=line,
+        parser=parser,
+        scope=entry.scope,
+        resolved=entry.version,
+        locked=True,
+        hashes=entry.hashes,
+        marker=entry.marker,
+        registry=entry.registry,
+        source=entry.source,
+        ref=entry.ref,
+        project=entry.project,
+    )
     if entry.ref:
         yield from emit.credentials(entry.ref, line)
     asked = document.line(array, n, "dependencies") if entry.needs else None

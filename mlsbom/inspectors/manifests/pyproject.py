@@ -205,9 +205,22 @@ def license_claims(value: Any) -> list[str]:
 def url_type(label: str) -> str:
     """The type of external reference of CycloneDX for a label of `[project.urls]`."""
     low = re.sub(r"[^a-z]", "", label.lower())
-    table = {"source": "vcs", "sourcecode": "vcs", "repository": "vcs", "code": "vcs", "github": "vcs", "documentation": "documentation", "docs": "documentation",
-             "issues": "issue-tracker", "tracker": "issue-tracker", "bugtracker": "issue-tracker", "changelog": "release-notes", "releasenotes": "release-notes",
-             "homepage": "website", "download": "distribution"}  # fmt: skip
+    table = {
+        "source": "vcs",
+        "sourcecode": "vcs",
+        "repository": "vcs",
+        "code": "vcs",
+        "github": "vcs",
+        "documentation": "documentation",
+        "docs": "documentation",
+        "issues": "issue-tracker",
+        "tracker": "issue-tracker",
+        "bugtracker": "issue-tracker",
+        "changelog": "release-notes",
+        "releasenotes": "release-notes",
+        "homepage": "website",
+        "download": "distribution",
+    }
     return table.get(low, "other")
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from mlsbom.blob import Blob, decode
 from mlsbom.inspectors import Context, ReadAs, Yield
 from mlsbom.inspectors.manifests import emit
-from mlsbom.inspectors.manifests.commands import conda, words_of
+from mlsbom.inspectors.manifests.installers import conda, words_of
 from mlsbom.model import Rule, Scope
 
 RULES: tuple[Rule, ...] = emit.RULES
@@ -29,8 +29,9 @@ _HASH = re.compile(r"--hash[=\s]\s*([a-z0-9]+)[:=]([0-9a-fA-F]+)")
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
 _OPTION = re.compile(r"(--?[A-Za-z][\w-]*)\s*(?:=\s*|\s+)?(.*)", re.DOTALL)
 _SILENT: Final = words_of(
-    "--no-index --no-binary --only-binary --prefer-binary --require-hashes --pre --use-feature --use-deprecated --no-cache-dir --upgrade -U --no-deps --process-dependency-links "
-    "--always-unzip --global-option --config-settings --install-option --no-build-isolation --use-pep517 --no-use-pep517"
+    "--no-index --no-binary --only-binary --prefer-binary --require-hashes --pre --use-feature --use-deprecated --no-cache-dir "
+    "--upgrade -U --no-deps --process-dependency-links --always-unzip --global-option --config-settings --install-option "
+    "--no-build-isolation --use-pep517 --no-use-pep517"
 )
 _TEXT = re.compile(r"[\w.@\-\[\]=<>!~;,'\"()/:+ \t%&?#$\\{}*^|]*")
 _DEV = re.compile(r"(?:^|[-_./])(?:dev|test|tests|testing|lint|docs?|ci|typing|build)(?:[-_.]|$)")

@@ -12,7 +12,7 @@ from mlsbom.blob import Blob
 from mlsbom.formats import python
 from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.manifests import commands, emit, ini
-from mlsbom.inspectors.manifests.commands import Setting
+from mlsbom.inspectors.manifests.installers import Setting
 from mlsbom.inspectors.manifests.requirements import line_facts
 from mlsbom.inspectors.manifests.shell import Word
 from mlsbom.model import Rule, Scope, Statement
@@ -72,7 +72,7 @@ def _nox(blob: Blob) -> Iterator[Yield]:
 def _inline(text: str) -> Iterator[Yield]:
     blocks = [m for m in _BLOCK.finditer(text.replace("\r\n", "\n")) if m["type"] == "script"]
     if len(blocks) != 1:
-        marks = [m for m in _MARK.finditer(text)]
+        marks = list(_MARK.finditer(text))
         if blocks or marks:
             yield emit.trouble(
                 "more than one block of script metadata" if blocks else "a block of script metadata that does not end",

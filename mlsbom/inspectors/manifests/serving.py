@@ -11,9 +11,9 @@ from mlsbom.errors import Malformed
 from mlsbom.formats import yaml
 from mlsbom.formats.yaml import Node
 from mlsbom.inspectors import Context, ReadAs, Yield
-from mlsbom.inspectors.manifests import commands, emit
-from mlsbom.inspectors.manifests.commands import Setting
+from mlsbom.inspectors.manifests import commands, emit, installers, models
 from mlsbom.inspectors.manifests.conda import pip_item
+from mlsbom.inspectors.manifests.installers import Setting
 from mlsbom.inspectors.manifests.shell import Word
 from mlsbom.model import Rule, Scope, Statement
 
@@ -108,13 +108,13 @@ def _bento(root: Node) -> Iterator[Yield]:
     for node in _items(root, "python", "trusted_host"):
         yield from emit.untrusted(str(node.value), node.line, "trusted_host")
     for node in _items(root, "conda", "dependencies"):
-        yield from commands.conda(str(node.value), node.line, "bentofile", Scope.RUNTIME)
+        yield from installers.conda(str(node.value), node.line, "bentofile", Scope.RUNTIME)
     for node in _items(root, "docker", "base_image"):
         yield from emit.image(str(node.value), node.line, key="docker.base_image")
     yield from _debian(_items(root, "docker", "system_packages"), "bentofile")
     for node in _items(root, "models"):
-        if commands.looks_like_hub_id(str(node.value).split(":")[0]) and "/" in str(node.value):
-            yield commands.model_reference(Word(str(node.value).split(":")[0], node.line), Setting(parser="bentofile", scope=Scope.RUNTIME))
+        if models.looks_like_hub_id(str(node.value).split(":")[0]) and "/" in str(node.value):
+            yield models.model_reference(Word(str(node.value).split(":")[0], node.line), Setting(parser="bentofile", scope=Scope.RUNTIME))
 
 
 def _truss(root: Node) -> Iterator[Yield]:
@@ -131,7 +131,7 @@ def _truss(root: Node) -> Iterator[Yield]:
         repo, revision = entry.get("repo_id"), entry.get("revision")
         if repo is not None and repo.kind == "scalar":
             version = str(revision.value) if revision is not None and revision.kind == "scalar" else None
-            yield commands.model_reference(Word(str(repo.value), repo.line), Setting(parser="truss", scope=Scope.RUNTIME), version=version)
+            yield models.model_reference(Word(str(repo.value), repo.line), Setting(parser="truss", scope=Scope.RUNTIME), version=version)
 
 
 def _mlmodel(root: Node) -> Iterator[Yield]:

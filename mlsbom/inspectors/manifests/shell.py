@@ -26,7 +26,8 @@ class Word:
 Command = list[Word]
 
 _TOKEN = re.compile(
-    r"""(?P<join>\\\r?\n)|(?P<line>\r?\n)|(?P<space>[ \t\r\f\v]+)|(?P<sep>&&|\|\||;;|[;|()`]|&(?!>))|(?P<here><<-?\s*['"]?(?P<mark>\w+)['"]?)"""
+    r"""(?P<join>\\\r?\n)|(?P<line>\r?\n)|(?P<space>[ \t\r\f\v]+)|(?P<sep>&&|\|\||;;|[;|()`]|&(?!>))"""
+    r"""|(?P<here><<-?\s*['"]?(?P<mark>\w+)['"]?)"""
     r"""|(?P<redirect>(?:\d*|&)(?:>>|>\||>&|<<<|<&|[<>])(?:\s*&?[\w./$-]+)?)"""
 )
 _PART = re.compile(

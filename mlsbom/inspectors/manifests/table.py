@@ -21,8 +21,8 @@ def _row(name: str, names: str, *, formats: str = "", triggers: tuple[bytes, ...
 ROWS: tuple[Row, ...] = (
     _row(
         "requirements",
-        "*requirements*.txt *requirements*.in *requirements*.pip *requirements*.lock requirements/*.txt requirements/*.in reqs/*.txt requirements "
-        "constraints*.txt constraints*.in *-constraints.txt *_constraints.txt",
+        "*requirements*.txt *requirements*.in *requirements*.pip *requirements*.lock requirements/*.txt requirements/*.in "
+        "reqs/*.txt requirements constraints*.txt constraints*.in *-constraints.txt *_constraints.txt",
         formats="requirements constraints conda-list",
     ),
     _row("pyproject", "pyproject.toml"),
@@ -31,8 +31,8 @@ ROWS: tuple[Row, ...] = (
     _row("pixi", "pixi.toml pixi.lock"),
     _row(
         "conda",
-        "environment*.yml environment*.yaml *environment.yml *environment.yaml *environment-*.yml conda*.yml conda*.yaml *conda.yml *conda.yaml "
-        "env.yml env.yaml env_*.yml env-*.yml *_env.yml *_env.yaml *-env.yml meta.yaml recipe.yaml conda-meta/*.json",
+        "environment*.yml environment*.yaml *environment.yml *environment.yaml *environment-*.yml conda*.yml conda*.yaml *conda.yml "
+        "*conda.yaml env.yml env.yaml env_*.yml env-*.yml *_env.yml *_env.yaml *-env.yml meta.yaml recipe.yaml conda-meta/*.json",
         formats="conda-environment python-env",
     ),
     _row("setuptools", "setup.cfg setup.py"),
@@ -47,21 +47,19 @@ ROWS: tuple[Row, ...] = (
     ),
     _row(
         "workflows",
-        ".github/workflows/*.yml .github/workflows/*.yaml action.yml action.yaml .gitlab-ci.yml .gitlab-ci.yaml azure-pipelines*.yml "
-        ".circleci/config.yml bitbucket-pipelines.yml .travis.yml buildspec.yml cloudbuild.yaml .drone.yml .readthedocs.yaml .readthedocs.yml",
+        ".github/workflows/*.yml .github/workflows/*.yaml action.yml action.yaml .gitlab-ci.yml .gitlab-ci.yaml "
+        "azure-pipelines*.yml .circleci/config.yml bitbucket-pipelines.yml .travis.yml buildspec.yml cloudbuild.yaml .drone.yml "
+        ".readthedocs.yaml .readthedocs.yml",
     ),
     _row("npm", "package.json"),
-    _row(
-        "npm-locks",
-        "package-lock.json npm-shrinkwrap.json .package-lock.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb",
-        module="npm_locks",
-    ),
+    _row("npm-locks", "package-lock.json npm-shrinkwrap.json .package-lock.json", module="npm_locks"),
+    _row("js-locks", "yarn.lock pnpm-lock.yaml bun.lock bun.lockb", module="js_locks"),
     _row("distinfo", "*.dist-info/metadata *.egg-info/pkg-info pkg-info *.egg-info *.egg-info/requires.txt"),
     _row(
         "agents",
-        ".mcp.json mcp.json mcp_config.json mcp_settings.json cline_mcp_settings.json claude_desktop_config.json .claude.json .claude/settings.json "
-        ".claude/settings.local.json .vscode/settings.json .gemini/settings.json .codex/config.toml .zed/settings.json mcp.yaml mcp.yml "
-        "opencode.json gemini-extension.json server.json plugin.json",
+        ".mcp.json mcp.json mcp_config.json mcp_settings.json cline_mcp_settings.json claude_desktop_config.json .claude.json "
+        ".claude/settings.json .claude/settings.local.json .vscode/settings.json .gemini/settings.json .codex/config.toml "
+        ".zed/settings.json mcp.yaml mcp.yml opencode.json gemini-extension.json server.json plugin.json",
         triggers=(b"mcp", b"servers", b"Servers", b"command"),
     ),
     _row(

@@ -11,7 +11,7 @@ from mlsbom.formats import yaml
 from mlsbom.formats.yaml import Node
 from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.manifests import commands, emit
-from mlsbom.inspectors.manifests.commands import Setting
+from mlsbom.inspectors.manifests.installers import Setting
 from mlsbom.model import Rule, Scope
 from mlsbom.packages.specifiers import commit
 

@@ -23,6 +23,7 @@ from mlsbom.model import AnyFact, Confidence, Evidence, Finding, Name, Phase, Se
 
 RULES = rules.RULES
 _BY_ID: Final = {r.id: r for r in RULES}
+_LOADED: Final = frozenset({"weights", "archive", "pointer", "program"})
 PLAIN_NAMES: Final = (".pkl", ".pickle", ".joblib", ".pt")
 SAFE_NAMES: Final = (
     ".safetensors",
@@ -53,9 +54,14 @@ NAMES_LIMIT: Final = 5000
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     """Findings, names, tensors and statements of all streams; nested pickles that loading unpickles as members."""
-    if "pickle" not in context.formats and "torch-legacy" not in context.formats and not _is_joblib(context):
-        yield from _misnamed(blob, context)
-        return
+    if not {"pickle", "torch-legacy"} & set(context.formats):
+        if not _named_as_pickle(context):
+            return
+        first = blob.parsed(read_pickles).streams[:1]
+        if not first or not (first[0].stopped or first[0].names):
+            yield rules.MALFORMED.finding(f"named as a pickle, but its content is {context.formats[0]}", evidence=_at(0))
+            yield Shortfall(status=Status.PARTIAL, reason="no pickle can be read from a file that is named as one", evidence=_at(0))
+            return
     pickles = blob.parsed(read_pickles)
     judge = callables(context.packs)
     folder = Folder(judge, context.budget)
@@ -68,20 +74,11 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     yield from table(blob, pickles)
 
 
-def _is_joblib(context: Context) -> bool:
-    return "joblib" in context.formats and "zlib" not in context.formats
-
-
-def _misnamed(blob: Blob, context: Context) -> Iterator[Yield]:
-    """A file that is named as a pickle but is nothing that a loader of pickles takes."""
+def _named_as_pickle(context: Context) -> bool:
+    """Whether a file that does not look like one is named as a pickle, and is not of another format that a loader would find in it."""
     first = context.formats[0] if context.formats else "unknown"
-    if first in ("empty", "lfs-pointer", "annex-link") or FAMILY.get(first) in ("weights", "archive", "pointer", "program"):
-        return
     name = (context.member or context.path).lower()
-    if not name.endswith(PLAIN_NAMES):
-        return
-    yield rules.MALFORMED.finding(f"named as a pickle, but its content is {first}", evidence=_at(0))
-    yield Shortfall(status=Status.PARTIAL, reason="no pickle can be read from a file that is named as one", evidence=_at(0))
+    return name.endswith(PLAIN_NAMES) and first not in ("empty", "lfs-pointer", "annex-link") and FAMILY.get(first) not in _LOADED
 
 
 def _flat(streams: tuple[Stream, ...] | list[Stream]) -> Iterator[Stream]:
@@ -191,7 +188,10 @@ def _text(text: str | bytes, judge: Callables, budget: Budget) -> Iterator[Findi
 
 
 def _pickled(data: bytes, judge: Callables, budget: Budget) -> str | None:
-    """What a literal does that is a whole pickle, or None: one with a protocol header counts as it is, one of text only with a call that is not known to be harmless."""
+    """What a literal that is a whole pickle does, or None.
+
+    One with a protocol header counts as it is; one of text alone only with a call that is not known to be harmless.
+    """
     headed = data[:1] == b"\x80" and data[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
     if len(data) < 8 or not (headed or (b"\n" in data and data.endswith(b"."))):
         return None

@@ -26,4 +26,8 @@ FORMAT_ROWS: tuple[Row, ...] = (
     Row(name="graphs", module=f"{_HERE}.graphs", formats=frozenset({"paddle", "caffe", "ncnn", "cntk"})),
     Row(name="graphs-json", module=f"{_HERE}.graphs", formats=frozenset({"json"}), triggers=(b'"heads"', b'"program"')),
     Row(name="skops", module=f"{_HERE}.skops", names=("schema.json",), triggers=(b"__loader__", b"__module__"), packs=("pickle", "targets")),
+    Row(name="programs", module=f"{_HERE}.programs", formats=frozenset({"elf", "pe", "macho", "wasm", "java-class", "script"}), names=("*.whl", "*.egg")),
+    Row(name="boosters", module=f"{_HERE}.boosters", formats=frozenset({"xgboost", "lightgbm", "catboost"})),
+    Row(name="boosters-json", module=f"{_HERE}.boosters", formats=frozenset({"json"}), triggers=(b'"learner"',)),
+    Row(name="tokenizer", module=f"{_HERE}.tokenizer", formats=frozenset({"sentencepiece"}), names=("tokenizer.json",)),
 )

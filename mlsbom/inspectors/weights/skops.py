@@ -48,6 +48,7 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
         module, name, loader = (value.get(k) for k in ("__module__", "__class__", "__loader__"))
         if not isinstance(module, str) or not isinstance(name, str):
             continue
+        name = name.removeprefix(f"{module}.")
         full = f"{module}.{name}"
         seen_names[full] = seen_names.get(full, 0) + 1
         if full in said:
@@ -58,7 +59,8 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
         if not plain and (names.is_dangerous(full) or (judged.kind is Kind.DANGEROUS and loader != "RandomGeneratorNode")):
             yield REFERENCE.finding(f"{marks.quote(full, 120)} by {marks.quote(str(loader), 40)}", evidence=seen(path[:200]), phase=Phase.LOAD)
         elif not plain and judged.kind in (Kind.UNKNOWN, Kind.DUAL) and not names.judge(full) == "fine":
-            yield REFERENCE.finding(f"{marks.quote(full, 120)}, which no list knows", evidence=seen(path[:200]), severity=Severity.MEDIUM, phase=Phase.LOAD)
+            yield REFERENCE.finding(f"{marks.quote(full, 120)}, which no list knows", evidence=seen(path[:200]),
+                                    severity=Severity.LOW if module == "__main__" else Severity.MEDIUM, phase=Phase.LOAD)
         if isinstance(loader, str) and loader not in _LOADERS:
             yield MISMATCH.finding(f"loader {marks.quote(loader, 60)} of {marks.quote(full, 100)} is not one of skops", evidence=seen(path[:200]), severity=Severity.MEDIUM, phase=Phase.LOAD)
         elif loader == "OperatorFuncNode" and module not in ("operator", "_operator"):

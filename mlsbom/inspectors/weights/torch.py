@@ -27,8 +27,11 @@ RULES = (STORAGE, OPERATOR)
 CODE_LIMIT: Final = 16 << 20
 _FILE_OPERATORS: Final = re.compile(r"(?<![\w.])(?:torch|ops\.aten|ops\.prim)\.(?:save|load|from_file|file|open|system)\(")
 _NAMESPACES: Final = re.compile(r"(?<![\w.])ops\.([A-Za-z_]\w*)\.([A-Za-z_]\w*)\(")
-_KNOWN: Final = frozenset({"aten", "prim", "prims", "quantized", "quantized_decomposed", "torchvision", "torchaudio", "inductor", "mkldnn", "mkldnn_prepacked", "onednn", "xnnpack", "prepacked", "sparse", "_quantized", "profiler",
-                           "static_runtime", "torch_scatter", "torch_sparse", "torch_cluster", "torch_spline_conv", "fbgemm", "metal", "vulkan_prepack", "internal", "rngprims", "debugprims", "c10d", "c10d_functional", "_c10d_functional"})  # fmt: skip
+_KNOWN: Final = frozenset({"aten", "prim", "prims", "quantized", "quantized_decomposed", "torchvision", "torchaudio", "inductor",
+    "mkldnn", "mkldnn_prepacked", "onednn", "xnnpack", "prepacked", "sparse", "_quantized", "profiler",
+                           "static_runtime", "torch_scatter", "torch_sparse", "torch_cluster", "torch_spline_conv", "fbgemm", "metal",
+                           "vulkan_prepack", "internal", "rngprims", "debugprims", "c10d", "c10d_functional",
+                           "_c10d_functional"})  # fmt: skip
 """Operator namespaces that come with torch or its own domain libraries."""
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-
-import pytest
 
 from mlsbom.blob import BytesBlob
 from mlsbom.budget import Budget
@@ -53,9 +50,3 @@ def references(path: str, content: str | bytes) -> list[tuple[str, str, str | No
 def shortfalls(path: str, content: str | bytes) -> list[str]:
     """The reasons of the Shortfalls."""
     return [f.reason for f in read(path, content) if isinstance(f, Shortfall)]
-
-
-@pytest.fixture
-def facts() -> Callable[..., list[Yield]]:
-    """`read`."""
-    return read

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (samples stay on one line)
 """What each format gives: ecosystem, name, specifier, exact version, line. The samples are small and hold the traps of the format."""
 
 from __future__ import annotations
@@ -5,7 +6,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import packages, read, references, shortfalls
+from manifest_facts import packages, read, references, shortfalls
 
 from mlsbom.inspectors import ReadAs
 from mlsbom.model import Dependency, Finding, LicenseClaim, Reference, Scope, Statement
@@ -168,7 +169,11 @@ def test_packages(path: str) -> None:
 def test_encodings_give_the_same_packages(path: str, change: str) -> None:
     """A byte-order mark, Windows line ends and PowerShell's UTF-16 change nothing."""
     content, wanted = CASES[path]
-    data = {"bom": b"\xef\xbb\xbf" + content.encode(), "crlf": content.replace("\n", "\r\n").encode(), "utf-16": b"\xff\xfe" + content.encode("utf-16-le")}[change]
+    data = {
+        "bom": b"\xef\xbb\xbf" + content.encode(),
+        "crlf": content.replace("\n", "\r\n").encode(),
+        "utf-16": b"\xff\xfe" + content.encode("utf-16-le"),
+    }[change]
     if change == "utf-16" and path.endswith(".py"):
         return  # no interpreter reads such a source
     assert sorted(packages(path, data), key=str) == sorted(wanted, key=str)
@@ -176,7 +181,7 @@ def test_encodings_give_the_same_packages(path: str, change: str) -> None:
 
 def test_images_models_and_services() -> None:
     docker = (
-        'FROM a/b:1@sha256:ff AS s\nENV MODEL_ID=org/env PIP_EXTRA_INDEX_URL=https://i.acme.example/s\nRUN huggingface-cli download o/m --revision abc\n'
+        "FROM a/b:1@sha256:ff AS s\nENV MODEL_ID=org/env PIP_EXTRA_INDEX_URL=https://i.acme.example/s\nRUN huggingface-cli download o/m --revision abc\n"
         'COPY --from=ghcr.io/x/uv:0.5 /uv /bin/\nFROM s\nCMD ["vllm","serve","org/served","--trust-remote-code"]\n'
     )
     assert references("Dockerfile", docker) == [
@@ -188,7 +193,11 @@ def test_images_models_and_services() -> None:
         ("model", "org/served", None, 6),
     ]
     compose = 'services:\n  a:\n    image: "${R:-ghcr.io/x}/y:1"\n    command: --model-id org/name --port 80\n    environment:\n      - HF_MODEL_ID=org/e\n'
-    assert references("docker-compose.yml", compose) == [("container", "ghcr.io/x/y", "1", 3), ("model", "org/name", None, 4), ("model", "org/e", None, 6)]
+    assert references("docker-compose.yml", compose) == [
+        ("container", "ghcr.io/x/y", "1", 3),
+        ("model", "org/name", None, 4),
+        ("model", "org/e", None, 6),
+    ]
     pod = 'apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: x\n    image: v/v:1\n    args: ["--model", "org/name"]\n'
     assert references("k8s/pod.yaml", pod) == [("container", "v/v", "1", 6), ("model", "org/name", None, 7)]
     assert references("chart/values.yaml", "image:\n  repository: a/b\n  tag: 1.10\n") == [("container", "a/b", "1.10", 2)]
@@ -196,7 +205,9 @@ def test_images_models_and_services() -> None:
 
 def test_a_path_is_no_model() -> None:
     assert references("Dockerfile", 'FROM x\nCMD ["vllm", "serve", "/models/llama"]\n') == [("container", "x", None, 1)]
-    assert references("Dockerfile", 'FROM x\nCMD vllm serve models/llama --model ./a/b --tokenizer data/t.json\n') == [("container", "x", None, 1)]
+    assert references("Dockerfile", "FROM x\nCMD vllm serve models/llama --model ./a/b --tokenizer data/t.json\n") == [
+        ("container", "x", None, 1)
+    ]
 
 
 def test_notebook() -> None:
@@ -228,12 +239,19 @@ def test_agent_tools() -> None:
 
 
 def test_indexes_and_credentials() -> None:
-    facts = read("requirements.txt", "--extra-index-url https://bob:hunter2@i.acme.example/simple\n--trusted-host i.acme.example\n-i http://j.example/s\n")
+    facts = read(
+        "requirements.txt",
+        "--extra-index-url https://bob:hunter2@i.acme.example/simple\n--trusted-host i.acme.example\n-i http://j.example/s\n",
+    )
     assert [(r.name, r.url, dict(r.attrs).get("extra")) for r in facts if isinstance(r, Reference)] == [
         ("i.acme.example", "https://i.acme.example/simple", "true"),
         ("j.example", "http://j.example/s", None),
     ]
-    assert sorted(f.rule for f in facts if isinstance(f, Finding)) == ["PACKAGE-CREDENTIALS", "PACKAGE-INDEX-INSECURE", "PACKAGE-INDEX-INSECURE"]
+    assert sorted(f.rule for f in facts if isinstance(f, Finding)) == [
+        "PACKAGE-CREDENTIALS",
+        "PACKAGE-INDEX-INSECURE",
+        "PACKAGE-INDEX-INSECURE",
+    ]
     assert "hunter2" not in str(facts)
     npm = read(".npmrc", "@s:registry=https://s.acme.example/\n//s.acme.example/:_authToken=abc123\n//t.example/:_authToken=${T}\n")
     assert [(r.name, dict(r.attrs)["for"]) for r in npm if isinstance(r, Reference)] == [("s.acme.example", "@s")]
@@ -261,7 +279,9 @@ def test_includes_are_asked_for() -> None:
     assert asked == [("deps/list.in", "requirements", 1), ("c.txt", "constraints", 2)]
     page = '[project]\nname = "x"\ndynamic = ["dependencies"]\n[tool.setuptools.dynamic]\ndependencies = {file = ["r.txt"]}\n'
     assert [f.path for f in read("pyproject.toml", page) if isinstance(f, ReadAs)] == ["r.txt"]
-    code = 'from setuptools import setup\nwith open("reqs/base.in") as f:\n    needs = f.read().splitlines()\nsetup(install_requires=needs)\n'
+    code = (
+        'from setuptools import setup\nwith open("reqs/base.in") as f:\n    needs = f.read().splitlines()\nsetup(install_requires=needs)\n'
+    )
     assert [f.path for f in read("setup.py", code) if isinstance(f, ReadAs)] == ["reqs/base.in"]
 
 
@@ -273,7 +293,12 @@ def test_foreign_letters_are_a_finding_and_a_dependency() -> None:
 
 def test_scopes() -> None:
     scopes = {f.name: f.scope for f in read("pyproject.toml", CASES["pyproject.toml"][0]) if isinstance(f, Dependency)}
-    assert scopes["hatchling"] is Scope.BUILD and scopes["torch"] is Scope.RUNTIME and scopes["x"] is Scope.OPTIONAL and scopes["pytest"] is Scope.DEV
+    assert (
+        scopes["hatchling"] is Scope.BUILD
+        and scopes["torch"] is Scope.RUNTIME
+        and scopes["x"] is Scope.OPTIONAL
+        and scopes["pytest"] is Scope.DEV
+    )
     assert {f.scope for f in read("requirements-dev.txt", "a") if isinstance(f, Dependency)} == {Scope.DEV}
     assert {f.scope for f in read("constraints.txt", "a==1") if isinstance(f, Dependency)} == {Scope.OPTIONAL}
 
@@ -290,7 +315,15 @@ def test_what_a_project_says_of_itself() -> None:
 
 
 def test_installed_copies() -> None:
-    found = [f for f in read("env/site-packages/x-1.0.dist-info/METADATA", "Name: x\nVersion: 1.0\nRequires-Dist: y>=1\n") if isinstance(f, Dependency)]
+    found = [
+        f
+        for f in read("env/site-packages/x-1.0.dist-info/METADATA", "Name: x\nVersion: 1.0\nRequires-Dist: y>=1\n")
+        if isinstance(f, Dependency)
+    ]
     assert [(f.name, f.installed, f.via, f.resolved) for f in found] == [("x", True, None, "1.0"), ("y", False, "x", None)]
-    nested = [f for f in read("node_modules/a/package.json", '{"name": "a", "version": "1.0.0", "dependencies": {"b": "1"}}') if isinstance(f, Dependency)]
+    nested = [
+        f
+        for f in read("node_modules/a/package.json", '{"name": "a", "version": "1.0.0", "dependencies": {"b": "1"}}')
+        if isinstance(f, Dependency)
+    ]
     assert [(f.name, f.installed, f.via) for f in nested] == [("a", True, None), ("b", False, "a")]
