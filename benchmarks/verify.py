@@ -65,7 +65,7 @@ def main() -> int:
         assert sign(str(folder), key=private)["verdict"] == "verified"
 
         def ours() -> None:
-            assert verify(folder, trusted=(public,))["verdict"] == "verified"
+            assert verify(folder, trust=(public,))["verdict"] == "verified"
 
         low = mine = float("inf")
         for n in range(20):

@@ -3,8 +3,8 @@
     python tools/make_imports.py        checks and sorts signatures/imports/imports.csv, writes signatures/imports/stdlib.txt
 
 `imports.csv` (import,distribution,also) is curated by hand: a dotted prefix, the distribution that is usually meant, and others (conda
-names, too) that satisfy it. `stdlib.txt` is the union over Python 3.8 to 3.14, so that a verdict does not depend on the scanning interpreter: the
-names of the one that runs this tool, and those that other releases had or have (from the "What's New" pages of 3.9 to 3.14).
+names, too) that satisfy it. `stdlib.txt` is the union over Python 3.8 to 3.14, so that a verdict does not depend on the scanning
+interpreter: the names of the one that runs this tool, and those that other releases had or have ("What's New" of 3.9 to 3.14).
 """
 
 from __future__ import annotations

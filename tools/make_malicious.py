@@ -82,7 +82,12 @@ def waves_toml(waves: Waves, marks: dict[str, dict[str, list[str]]]) -> str:
     """The waves with their indicators, as TOML."""
     out = ["# Made by tools/make_malicious.py. Do not edit: see tools/waves.toml.", ""]
     for slug, about in sorted(waves.table.items()):
-        out += [f"[{slug}]", f"title = {json.dumps(about['title'])}", f'date = "{about["date"]}"', f"aliases = {json.dumps(about.get('aliases', []))}"]
+        out += [
+            f"[{slug}]",
+            f"title = {json.dumps(about['title'])}",
+            f'date = "{about["date"]}"',
+            f"aliases = {json.dumps(about.get('aliases', []))}",
+        ]
         out += [f"{kind} = {json.dumps(sorted(values))}" for kind, values in sorted(marks.get(slug, {}).items())] + [""]
     return "\n".join(out)
 

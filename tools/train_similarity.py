@@ -36,8 +36,19 @@ QUANTILES = {"strict": 0.0025, "loose": 0.014, "absent": 0.06}
 """Shares of unpopular names above each threshold: well under 0.5 % and 2 %, as a sample of the judged kind may be
 harder than the calibration; names absent from the registry are judged at 6 %, as most of what is near a popular name there is no accident."""
 FIT = {
-    "objective": "binary", "num_leaves": 31, "learning_rate": 0.06, "min_data_in_leaf": 80, "lambda_l2": 5.0, "feature_fraction": 0.6, "bagging_fraction": 0.8,
-    "bagging_freq": 1, "verbose": -1, "num_threads": 2, "seed": 1, "deterministic": True, "force_row_wise": True,
+    "objective": "binary",
+    "num_leaves": 31,
+    "learning_rate": 0.06,
+    "min_data_in_leaf": 80,
+    "lambda_l2": 5.0,
+    "feature_fraction": 0.6,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "verbose": -1,
+    "num_threads": 2,
+    "seed": 1,
+    "deterministic": True,
+    "force_row_wise": True,
 }
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -179,7 +190,10 @@ def measure(lists: Path, known: Popular, words: Words, made: Rows, wanted: list[
         found = real.best(booster.predict(real.x))[fold == side]
         for rate in (0.001, 0.005, 0.01, 0.02, 0.04):
             recalls[rate] += (found > alarm[int(rate * len(alarm))]).tolist()
-    return {f"recall_at_{rate}": round(float(np.mean(hits)), 4) for rate, hits in recalls.items()} | {"squats": len(gold), "tail": tail.count}
+    return {f"recall_at_{rate}": round(float(np.mean(hits)), 4) for rate, hits in recalls.items()} | {
+        "squats": len(gold),
+        "tail": tail.count,
+    }
 
 
 def right_rows(made: Rows, wanted: list[str]) -> list[int]:

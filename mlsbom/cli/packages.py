@@ -28,18 +28,27 @@ def _packs(signatures: str | None) -> Any:
     return Packs(Path(signatures) if signatures else None)
 
 
-SIGNATURES = click.option("--signatures", type=click.Path(exists=True, file_okay=False), help="A folder of data packs to use instead of the installed one.")
+SIGNATURES = click.option(
+    "--signatures", type=click.Path(exists=True, file_okay=False), help="A folder of data packs to use instead of the installed one."
+)
 
 
 @command.command(context_settings={"ignore_unknown_options": True})
 @click.argument("names", nargs=-1)
 @click.option("--ecosystem", type=ECOSYSTEM, default="pypi", show_default=True, help="Whose names these are.")
-@click.option("--from", "source", type=click.Path(dir_okay=False, allow_dash=True), help="A file with one NAME[SPECIFIER] a line; - is standard input.")
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="A file with one NAME[SPECIFIER] a line; - is standard input.",
+)
 @click.option("--without", default="", metavar="PACK,...", help="Leave data out: feed, snapshot, popular.")
 @click.option("--corrections", type=click.Path(exists=True, dir_okay=False), help="A feed-overrides.toml with local corrections.")
 @SIGNATURES
 @FORMAT
-def check(names: tuple[str, ...], ecosystem: str, source: str | None, without: str, corrections: str | None, signatures: str | None, form: str) -> None:
+def check(
+    names: tuple[str, ...], ecosystem: str, source: str | None, without: str, corrections: str | None, signatures: str | None, form: str
+) -> None:
     """Judge NAME[SPECIFIER]...: known to be malicious, affected, a look-alike, unknown, or ok.
 
     \b
@@ -110,10 +119,23 @@ def _text(row: dict[str, Any]) -> str:
 
 @command.command()
 @click.option("--wave", required=True, help="The wave: a slug such as hades, or one of its other names.")
-@click.option("--as", "shape", type=click.Choice(["auto", "pip", "npm", "deny"]), default="auto", show_default=True,
-              help="pip: a constraints file; npm: overrides for package.json; deny: every release as ECOSYSTEM NAME VERSION; auto: pip, with deny lines as comments.")
+@click.option(
+    "--as",
+    "shape",
+    type=click.Choice(["auto", "pip", "npm", "deny"]),
+    default="auto",
+    show_default=True,
+    help="pip: a constraints file; npm: overrides for package.json; deny: every release as ECOSYSTEM NAME VERSION; auto: pip, with deny lines as comments.",
+)
 @SIGNATURES
-@click.option("--format", "form", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True, help="text as above, or the releases as JSON.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "jsonl"]),
+    default="text",
+    show_default=True,
+    help="text as above, or the releases as JSON.",
+)
 def block(wave: str, shape: str, signatures: str | None, form: str) -> None:
     """Print what keeps the releases of a wave from being installed.
 

@@ -9,10 +9,21 @@ import click
 
 from mlsbom.cli.common import exit_with, write_document
 
-FORM = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How the answer is printed.")
-ROOT = click.option("--signatures", type=click.Path(exists=True, file_okay=False, path_type=Path), help="The folder of data packs to look at.")
-INTO = click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Where the changed packs go (default: the user's own folder).")
-TRUST = click.option("--trust", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A public key (PEM, Ed25519) that may sign packs.")
+FORM = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How the answer is printed."
+)
+ROOT = click.option(
+    "--signatures", type=click.Path(exists=True, file_okay=False, path_type=Path), help="The folder of data packs to look at."
+)
+INTO = click.option(
+    "--into", type=click.Path(file_okay=False, path_type=Path), help="Where the changed packs go (default: the user's own folder)."
+)
+TRUST = click.option(
+    "--trust",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A public key (PEM, Ed25519) that may sign packs.",
+)
 OLD_DAYS = 14
 
 
@@ -51,10 +62,27 @@ def status(signatures: Path | None, trust: tuple[Path, ...], form: str) -> None:
     for name, about in sorted(index.get("packs", {}).items()):
         files = {f: e for f, e in index.get("files", {}).items() if f.startswith(name + "/")}
         age = (today - date.fromisoformat(about["date"])).days
-        packs.append({"pack": name, "date": about["date"], "age_days": age, "files": len(files), "bytes": sum(e["size"] for e in files.values()),
-                      "license": about["license"], "source": about["source"], "description": about["description"]})
+        packs.append(
+            {
+                "pack": name,
+                "date": about["date"],
+                "age_days": age,
+                "files": len(files),
+                "bytes": sum(e["size"] for e in files.values()),
+                "license": about["license"],
+                "source": about["source"],
+                "description": about["description"],
+            }
+        )
     who = signer(root, trusted(trust))
-    answer: dict[str, Any] = {"root": str(root), "serial": index.get("serial", 0), "date": index.get("date"), "local": index.get("local"), "signer": who, "packs": packs}
+    answer: dict[str, Any] = {
+        "root": str(root),
+        "serial": index.get("serial", 0),
+        "date": index.get("date"),
+        "local": index.get("local"),
+        "signer": who,
+        "packs": packs,
+    }
     if form == "json":
         write_document(answer)
     else:
@@ -63,11 +91,16 @@ def status(signatures: Path | None, trust: tuple[Path, ...], form: str) -> None:
             click.echo(f"  {p['pack']:<16}{p['date']}  {p['age_days']:>4} days  {p['bytes']:>9,} bytes  {p['license']}  {p['description']}")
     old = [p["pack"] for p in packs if p["pack"] in ("malicious", "snapshot", "waves") and p["age_days"] > OLD_DAYS]
     if old:
-        click.echo(f"mlsbom: older than {OLD_DAYS} days: {', '.join(old)}; bring newer ones with: mlsbom signatures update --online, or import", err=True)
+        click.echo(
+            f"mlsbom: older than {OLD_DAYS} days: {', '.join(old)}; bring newer ones with: mlsbom signatures update --online, or import",
+            err=True,
+        )
 
 
 def _signed(who: str | None, local: str | None) -> str:
-    return f"signed by {who}" if who else f"changed on this machine ({local})" if local else "not signed by itself: shipped with the program"
+    return (
+        f"signed by {who}" if who else f"changed on this machine ({local})" if local else "not signed by itself: shipped with the program"
+    )
 
 
 @command.command()
@@ -107,7 +140,9 @@ def verify(signatures: Path | None, trust: tuple[Path, ...], signed: bool, form:
 @click.option("--force", is_flag=True, help="Also where more than five much used names would be condemned.")
 @click.option("--allow-downgrade", is_flag=True, help="Take packs with a lower serial number.")
 @FORM
-def import_(source: Path, signatures: Path | None, into: Path | None, trust: tuple[Path, ...], force: bool, allow_downgrade: bool, form: str) -> None:
+def import_(
+    source: Path, signatures: Path | None, into: Path | None, trust: tuple[Path, ...], force: bool, allow_downgrade: bool, form: str
+) -> None:
     """Take over signed packs (zip or folder), or merge OSV records, malicious-package records or a CSV of indicators.
 
     \b
@@ -127,17 +162,35 @@ def _take(source: Path, current: Path, into: Path | None, trust: tuple[Path, ...
     from mlsbom.knowledge.updates import default_destination, take
 
     destination = into or default_destination()
-    whole = (source / "index.toml").is_file() if source.is_dir() else zipfile.is_zipfile(source) and "index.toml" in zipfile.ZipFile(source).namelist()
+    whole = (
+        (source / "index.toml").is_file()
+        if source.is_dir()
+        else zipfile.is_zipfile(source) and "index.toml" in zipfile.ZipFile(source).namelist()
+    )
     if whole:
-        who = take(source, destination, trusted(trust), current=destination if (destination / "index.toml").exists() else current, downgrade=downgrade)
+        who = take(
+            source,
+            destination,
+            trusted(trust),
+            current=destination if (destination / "index.toml").exists() else current,
+            downgrade=downgrade,
+        )
         answer: dict[str, Any] = {"into": str(destination), "signer": who}
         text = f"{destination}: packs signed by {who}"
     else:
         from mlsbom.packages.merge import import_records
 
         counts = import_records(source, Packs(current), destination, date=_today(), force=force)
-        answer = {"into": str(destination), "added": counts.added, "changed": counts.changed, "removed": counts.removed,
-                  "vulnerabilities": counts.vulnerabilities, "indicators": counts.indicators, "condemned": counts.condemned, "problems": counts.problems}
+        answer = {
+            "into": str(destination),
+            "added": counts.added,
+            "changed": counts.changed,
+            "removed": counts.removed,
+            "vulnerabilities": counts.vulnerabilities,
+            "indicators": counts.indicators,
+            "condemned": counts.condemned,
+            "problems": counts.problems,
+        }
         text = f"{destination}: malicious: {counts.added} added, {counts.changed} changed, {counts.removed} removed; vulnerabilities: {counts.vulnerabilities}; indicators: {counts.indicators}"
         for problem in counts.problems[:20]:
             click.echo(f"mlsbom: not read: {problem}", err=True)
@@ -156,7 +209,9 @@ def _take(source: Path, current: Path, into: Path | None, trust: tuple[Path, ...
 @TRUST
 @click.option("--allow-downgrade", is_flag=True, help="Take packs with a lower serial number.")
 @FORM
-def update(source: str, online: bool, signatures: Path | None, into: Path | None, trust: tuple[Path, ...], allow_downgrade: bool, form: str) -> None:
+def update(
+    source: str, online: bool, signatures: Path | None, into: Path | None, trust: tuple[Path, ...], allow_downgrade: bool, form: str
+) -> None:
     """Bring packs from SOURCE, a file or an https address that you name; they have to be signed by a trusted key."""
     import tempfile
 

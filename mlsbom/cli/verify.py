@@ -45,12 +45,12 @@ def command(
         target,
         signature=signature,
         digest=digest,
-        trusted=trust,
+        trust=trust,
         identity=identity,
         issuer=issuer,
         at=at,
         allow_uncovered=allow_uncovered,
-        profile=algorithms,
+        algorithms=algorithms,
     )
     if form == "json":
         write_document(result)

@@ -31,5 +31,10 @@ def build(root: Path, *, serial: int | None = None, local: str | None = None) ->
     for folder, _ in packs:
         for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "pack.toml" and not p.name.startswith(".")):
             raw = path.read_bytes()
-            out += [f'[files."{path.relative_to(root).as_posix()}"]', f'sha256 = "{hashlib.sha256(raw).hexdigest()}"', f"size = {len(raw)}", ""]
+            out += [
+                f'[files."{path.relative_to(root).as_posix()}"]',
+                f'sha256 = "{hashlib.sha256(raw).hexdigest()}"',
+                f"size = {len(raw)}",
+                "",
+            ]
     return "\n".join(out)

@@ -83,13 +83,22 @@ def signer(root: Path, keys: Iterable[Ed25519PublicKey]) -> str | None:
     for key in _with_rotations(root, list(keys)):
         if _holds(key, raw, index):
             return fingerprint(key)
-    raise PackError("the signature of the index of packs is by no trusted key, or the index was changed", remedy="name the key with --trust, or fetch the packs again")
+    raise PackError(
+        "the signature of the index of packs is by no trusted key, or the index was changed",
+        remedy="name the key with --trust, or fetch the packs again",
+    )
 
 
 def rotation(old: Ed25519PrivateKey, new: Ed25519PublicKey) -> str:
     """A statement under the old key that the new one is to be trusted: one line of `keys.rotation`."""
     raw = new.public_bytes_raw()
-    return json.dumps({"old": fingerprint(old.public_key()), "new": base64.b64encode(raw).decode(), "signature": base64.b64encode(old.sign(_statement(raw))).decode()})
+    return json.dumps(
+        {
+            "old": fingerprint(old.public_key()),
+            "new": base64.b64encode(raw).decode(),
+            "signature": base64.b64encode(old.sign(_statement(raw))).decode(),
+        }
+    )
 
 
 def _statement(raw: bytes) -> bytes:

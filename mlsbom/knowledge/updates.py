@@ -60,14 +60,18 @@ def problems(root: Path) -> list[Problem]:
             out.append(Problem(file=name, why="missing"))
         elif hashlib.sha256(path.read_bytes()).hexdigest() != entry["sha256"]:
             out.append(Problem(file=name, why="its SHA-256 differs from the index"))
-    extra = {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file() and p.name != "pack.toml" and not p.name.startswith(".")}
+    extra = {
+        p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file() and p.name != "pack.toml" and not p.name.startswith(".")
+    }
     extra -= {*files, *_LOOSE, "feed-overrides.toml"}
     folders = set(index.get("packs", {}))
     out += [Problem(file=name, why="not in the index") for name in sorted(extra) if name.split("/")[0] in folders]
     return out
 
 
-def take(source: Path, destination: Path, keys: Iterable[Ed25519PublicKey], *, current: Path, downgrade: bool = False, now: str = "") -> str:
+def take(
+    source: Path, destination: Path, keys: Iterable[Ed25519PublicKey], *, current: Path, downgrade: bool = False, now: str = ""
+) -> str:
     """Put a signed set of packs (a folder or a zip made by `write_out`) in the place of `destination`. Returns the signer's fingerprint.
     Raises PackError where the signature, a digest or the serial is not right; nothing is changed then."""
     with _staging(destination) as staged:
@@ -77,7 +81,9 @@ def take(source: Path, destination: Path, keys: Iterable[Ed25519PublicKey], *, c
             _unpack(source, staged)
         who = signer(staged, keys)
         if who is None:
-            raise PackError(f"these packs are not signed: {source}", remedy="import records, or packs made by: mlsbom signatures export --key")
+            raise PackError(
+                f"these packs are not signed: {source}", remedy="import records, or packs made by: mlsbom signatures export --key"
+            )
         if wrong := problems(staged):
             raise PackError(f"these packs are not what their index says: {wrong[0].file}: {wrong[0].why}")
         _not_back(staged, current, downgrade)

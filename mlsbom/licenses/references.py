@@ -95,7 +95,7 @@ class References:
         self._hashes = _array("I", body[: 4 * counts[0]])
         self._keys = _array("I", body[4 * counts[0] : 4 * (counts[0] + counts[1])])
         self._owners = _array("H", body[4 * (counts[0] + counts[1]) :])
-        self._sets: dict[int, frozenset[int]] = {}
+        self._known: dict[int, dict[int, int]] = {}
 
     def nearest(self, text: Windows, most: int = 5) -> list[Reference]:
         """The references that share most of their windows with the text, best first."""
@@ -107,51 +107,74 @@ class References:
                     counts.update(self._owners[at : bisect_right(self._keys, h, at)])
         near = sorted(counts, key=lambda n: (-counts[n] * (counts[n] / (self.all[n].needed / SAMPLE + 2)), n))
         shared = {
-            n: len(self._set(self.all[n]) & text.hashes) for n in near[: 4 * most] if counts[n] * SAMPLE >= 0.4 * (self.all[n].needed - 24)
+            n: len(self._places(self.all[n]).keys() & text.hashes) for n in near[: 4 * most] if counts[n] * SAMPLE >= 0.4 * (self.all[n].needed - 24)
         }
         best = sorted(shared, key=lambda n: (2 * abs(shared[n] - self.all[n].needed) - shared[n], n))
         return [self.all[n] for n in best[:most]]
 
     def compare(self, reference: Reference, text: Windows) -> Match:
-        """How a text and a reference cover each other."""
-        known = self._set(reference)
+        """How a text and a reference cover each other. Each part of the reference is claimed once: of a second copy, or of another
+        licence that shares its sentences, nothing is taken."""
+        known = self._places(reference)
         mask, one = bytearray(text.words), b"\1" * WINDOW
+        hits: list[tuple[int, int]] = []
         for i, h in text.live:
-            if h in known:
+            place = known.get(h)
+            if place is not None:
                 mask[i : i + WINDOW] = one
+                hits.append((i, place))
         got = bytearray(reference.words)
         there = text.hashes
         for i, h in enumerate(self._windows(reference)):
             if h in there:
                 got[i : i + WINDOW] = one
-        claimed = _clusters(mask, reference.needed)
+        claimed = _clusters(_once(mask, hits), reference.needed, len(mask))
         missing = got[: reference.needed].count(0)
         return Match(reference=reference, mask=claimed, covered=claimed.count(1), missing=missing)
 
     def _windows(self, reference: Reference) -> array[int]:
         return self._hashes[reference.start : reference.start + reference.words - WINDOW + 1]
 
-    def _set(self, reference: Reference) -> frozenset[int]:
-        if reference.start not in self._sets:
-            self._sets[reference.start] = frozenset(self._windows(reference))
-        return self._sets[reference.start]
+    def _places(self, reference: Reference) -> dict[int, int]:
+        """Window -> its first place in the reference."""
+        if reference.start not in self._known:
+            own = self._windows(reference)
+            self._known[reference.start] = dict(zip(reversed(own), range(len(own) - 1, -1, -1), strict=True))
+        return self._known[reference.start]
 
 
-def _clusters(mask: bytearray, needed: int) -> bytes:
-    """The mask without what lies scattered: licences share sentences, and those of another one must stay free for it.
-
-    A run of fewer than `SHORT` covered words with gaps as long on both sides is dropped; runs are joined over gaps of up to `GAP` words,
-    and a cluster with less than three tenths of the reference is dropped.
-    """
+def _once(mask: bytearray, hits: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The runs of covered words, the longest first to choose, without those whose part of the reference is taken already."""
     runs = [m.span() for m in re.finditer(rb"\x01+", mask)]
+    places: list[list[int]] = [[] for _ in runs]
+    n = 0
+    for i, place in hits:
+        while i >= runs[n][1]:
+            n += 1
+        places[n].append(place)
+    taken: set[int] = set()
+    kept = []
+    for n in sorted(range(len(runs)), key=lambda n: (-len(places[n]), n)):
+        if 2 * sum(p not in taken for p in places[n]) >= len(places[n]):
+            taken.update(places[n])
+            kept.append(runs[n])
+    return sorted(kept)
+
+
+def _clusters(runs: list[tuple[int, int]], needed: int, words: int) -> bytes:
+    """A mask of the runs without what lies scattered: licences share sentences, and those of another one must stay free for it.
+
+    A run of fewer than `SHORT` words with gaps as long on both sides is dropped; runs are joined over gaps of up to `GAP` words, and a
+    cluster with less than three tenths of the reference is dropped.
+    """
     kept = [
         (a, b)
         for n, (a, b) in enumerate(runs)
         if b - a >= SHORT or (n and a - runs[n - 1][1] < SHORT) or (n + 1 < len(runs) and runs[n + 1][0] - b < SHORT)
     ]
-    out = bytearray(len(mask))
+    out = bytearray(words)
     cluster: list[tuple[int, int]] = []
-    for run in [*kept, (len(mask) + 2 * GAP, len(mask) + 2 * GAP)]:
+    for run in [*kept, (words + 2 * GAP, words + 2 * GAP)]:
         if cluster and run[0] - cluster[-1][1] > GAP:
             if sum(b - a for a, b in cluster) >= needed * 3 // 10:
                 for a, b in cluster:

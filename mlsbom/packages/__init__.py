@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 
 def check(
-    names: Iterable[str], ecosystem: str = "pypi", *, packs: Packs | None = None, without: Iterable[str] = (), corrections: Path | None = None
+    names: Iterable[str],
+    ecosystem: str = "pypi",
+    *,
+    packs: Packs | None = None,
+    without: Iterable[str] = (),
+    corrections: Path | None = None,
 ) -> list[dict[str, Any]]:
     """The verdicts of `NAME[SPECIFIER]` texts: the objects that `mlsbom packages check` prints, in order; see its machine interface.
 

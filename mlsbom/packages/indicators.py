@@ -28,7 +28,9 @@ class Hit:
 def is_prose(place: Place, formats: tuple[str, ...]) -> bool:
     """Whether a place is a text for people or a table, where indicators are written about rather than used."""
     path = (place.member or place.path).lower()
-    return path.endswith((".md", ".rst", ".txt", ".html", ".htm", ".csv", ".tsv", ".pdf")) or (not place.member and any(f in _PROSE for f in formats))
+    return path.endswith((".md", ".rst", ".txt", ".html", ".htm", ".csv", ".tsv", ".pdf")) or (
+        not place.member and any(f in _PROSE for f in formats)
+    )
 
 
 def literals(table: Iterable[Wave]) -> dict[str, tuple[str, str]]:
@@ -74,7 +76,7 @@ class Known:
     def _named(self, text: str, slug: str) -> None:
         """A file name, a path, or a phrase that starts with one (`setup.mjs as preinstall`: of weight only where it is run)."""
         first, _, rest = text.partition(" ")
-        if not re.fullmatch(r"[\w.~/@-]+", first) or "." not in first.rsplit("/", 1)[-1] and "/" not in first:
+        if not re.fullmatch(r"[\w.~/@-]+", first) or ("." not in first.rsplit("/", 1)[-1] and "/" not in first):
             return
         if rest:
             if rest.startswith("as "):

@@ -58,11 +58,16 @@ def import_records(source: Path, packs: Packs, destination: Path, *, date: str, 
                 other[eco][name, record["id"]] = None if gone else record
     counts.problems = reading.problems
     if not bad and not other:
-        raise UsageError(f"no OSV record in {source}", remedy=reading.problems[0] if reading.problems else "give a JSON array, a folder or a zip of OSV records")
+        raise UsageError(
+            f"no OSV record in {source}",
+            remedy=reading.problems[0] if reading.problems else "give a JSON array, a folder or a zip of OSV records",
+        )
     merged = {eco: _merge(eco, rows, packs, counts) for eco, rows in bad.items()}
     if len(counts.condemned) > MOST_RANKED and not force:
         names = ", ".join(counts.condemned[:10])
-        raise UsageError(f"would condemn {len(counts.condemned)} much used names in every version: {names}", remedy="--force, if that is meant")
+        raise UsageError(
+            f"would condemn {len(counts.condemned)} much used names in every version: {names}", remedy="--force, if that is meant"
+        )
 
     def edit(staged: Path) -> Iterator[str]:
         for eco, entries in merged.items():

@@ -142,11 +142,24 @@ def advisory(record: dict[str, Any], name: str, eco: str) -> Advisory:
     from mlsbom.packages.cvss import severity
 
     mine = [a for a in record.get("affected", []) if _is_about(a, name, eco)]
-    fixed = {str(e["fixed"]) for a in mine for r in a.get("ranges") or () if r.get("type") != "GIT" for e in r.get("events") or () if "fixed" in e}
+    fixed = {
+        str(e["fixed"])
+        for a in mine
+        for r in a.get("ranges") or ()
+        if r.get("type") != "GIT"
+        for e in r.get("events") or ()
+        if "fixed" in e
+    }
     word, score = severity(record)
     aliases = tuple(sorted({str(a) for a in record.get("aliases") or ()}))
-    return Advisory(id=record["id"], aliases=aliases, summary=str(record.get("summary") or record.get("details") or "")[:200], severity=word, score=score,
-                    fixed=tuple(sorted(fixed)))
+    return Advisory(
+        id=record["id"],
+        aliases=aliases,
+        summary=str(record.get("summary") or record.get("details") or "")[:200],
+        severity=word,
+        score=score,
+        fixed=tuple(sorted(fixed)),
+    )
 
 
 def _is_about(affected: dict[str, Any], name: str, eco: str) -> bool:
@@ -173,5 +186,14 @@ def fold_aliases(found: Iterable[Advisory]) -> list[Advisory]:
         worst = max(members, key=lambda a: (a.score or 0.0, a.severity != "medium"))
         first = members[0]
         fixed = tuple(sorted({f for a in members for f in a.fixed}))
-        out.append(Advisory(id=first.id, aliases=tuple(sorted(names - {first.id})), summary=first.summary, severity=worst.severity, score=worst.score, fixed=fixed))
+        out.append(
+            Advisory(
+                id=first.id,
+                aliases=tuple(sorted(names - {first.id})),
+                summary=first.summary,
+                severity=worst.severity,
+                score=worst.score,
+                fixed=fixed,
+            )
+        )
     return sorted(out, key=lambda a: a.id)

@@ -1,14 +1,14 @@
 """Local corrections of the feed: `feed-overrides.toml`. They correct data, they are no waivers: each is shown wherever it took effect.
 
-    [[override]]
-    ecosystem = "npm"
-    name = "dotenv-expand"
-    versions = ["5.1.0"]        # or ["*"]
-    id = "VENDOR-1"             # optional: this advisory alone
-    action = "not-bad"          # or "bad"
-    reason = "clean release, listed by mistake"
-    by = "security@example.org"
-    expires = "2027-03-01"      # at most 365 days from the day of the scan
+[[override]]
+ecosystem = "npm"
+name = "dotenv-expand"
+versions = ["5.1.0"]        # or ["*"]
+id = "VENDOR-1"             # optional: this advisory alone
+action = "not-bad"          # or "bad"
+reason = "clean release, listed by mistake"
+by = "security@example.org"
+expires = "2027-03-01"      # at most 365 days from the day of the scan
 """
 
 from __future__ import annotations

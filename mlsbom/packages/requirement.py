@@ -1,7 +1,7 @@
 """One Python requirement as text (`torch[cuda]>=2,<3; python_version > "3.9"`, `flash-attn @ git+https://...`).
 
-The plain form that nearly all have is read without packaging, whose import alone takes 33 ms; everything else is packaging's. A property
-holds the short way against it.
+The plain form that nearly all have is read without packaging, whose import alone takes 33 ms; everything else is packaging's. A
+property test holds the short way against it.
 """
 
 from __future__ import annotations

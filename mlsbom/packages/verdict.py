@@ -73,8 +73,17 @@ class Answer:
 
     def row(self, written: str) -> dict[str, object]:
         """The line that `packages check` prints for this input."""
-        return {"input": written, "name": self.name, "ecosystem": self.ecosystem, "specifier": self.specifier, "verdict": self.verdict.value,
-                "target": self.target, "score": self.score, "advisories": list(self.advisories), "why": self.why}
+        return {
+            "input": written,
+            "name": self.name,
+            "ecosystem": self.ecosystem,
+            "specifier": self.specifier,
+            "verdict": self.verdict.value,
+            "target": self.target,
+            "score": self.score,
+            "advisories": list(self.advisories),
+            "why": self.why,
+        }
 
 
 class Judge:
@@ -152,8 +161,18 @@ class Judge:
         """Steps 1b to 1e. The union of all rows of the name counts; a ranked project is never condemned by a bare name."""
 
         def answer(verdict: Verdict, severity: Severity, hits: list[Entry], why: str, conflict: bool = False) -> Answer:
-            return Answer(name=name, ecosystem=eco, specifier=specifier, verdict=verdict, severity=severity, advisories=_ids(hits), why=why,
-                          because=f"{name}: {why}", waves=tuple(sorted({e.wave for e in hits if e.wave})), conflict=conflict)
+            return Answer(
+                name=name,
+                ecosystem=eco,
+                specifier=specifier,
+                verdict=verdict,
+                severity=severity,
+                advisories=_ids(hits),
+                why=why,
+                because=f"{name}: {why}",
+                waves=tuple(sorted({e.wave for e in hits if e.wave})),
+                conflict=conflict,
+            )
 
         whole = [e for e in entries if e.whole]
         if whole and not ranked:
@@ -179,9 +198,22 @@ class Judge:
 
         def answer(verdict: Verdict, severity: Severity, why: str, match: Match | None = None, show: bool = True) -> Answer:
             left_out = "".join(f"; {part} left out" for part in PARTS if part in self.without)
-            because = f"{name} is a name that the registry did not have" if verdict is Verdict.UNKNOWN else f"{name} is {match.because if match else why}"
-            return Answer(name=name, ecosystem=eco, specifier=specifier, verdict=verdict, severity=severity, why=why + left_out, because=because,
-                          target=match.target.means if match and show else None, score=match.score if match else 0.0 if known else None)
+            because = (
+                f"{name} is a name that the registry did not have"
+                if verdict is Verdict.UNKNOWN
+                else f"{name} is {match.because if match else why}"
+            )
+            return Answer(
+                name=name,
+                ecosystem=eco,
+                specifier=specifier,
+                verdict=verdict,
+                severity=severity,
+                why=why + left_out,
+                because=because,
+                target=match.target.means if match and show else None,
+                score=match.score if match else 0.0 if known else None,
+            )
 
         if alike:
             target = known.ranks.get(name) if known else None
@@ -205,7 +237,12 @@ class Judge:
         if registry is None:
             left = "snapshot" in self.without
             if score >= strict:
-                return answer(Verdict.TYPOSQUAT if left else Verdict.REVIEW, Severity.HIGH if left else Severity.LOW, f"{like}; existence not checked", match)
+                return answer(
+                    Verdict.TYPOSQUAT if left else Verdict.REVIEW,
+                    Severity.HIGH if left else Severity.LOW,
+                    f"{like}; existence not checked",
+                    match,
+                )
             if left and score >= loose:
                 return answer(Verdict.REVIEW, Severity.LOW, f"{like}; existence not checked", match)
             return answer(Verdict.OK, Severity.INFO, "not like a popular name; existence not checked", match, show=False)

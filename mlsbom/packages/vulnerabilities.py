@@ -23,7 +23,16 @@ TIMEOUT: Final = (5, 30)
 FRESH: Final = 24 * 3600
 """Seconds for which a cached answer of the service counts."""
 PAGES: Final = 50
-_ECOSYSTEMS: Final = {"pypi": "PyPI", "npm": "npm", "golang": "Go", "composer": "Packagist", "cargo": "crates.io", "gem": "RubyGems", "nuget": "NuGet", "maven": "Maven"}
+_ECOSYSTEMS: Final = {
+    "pypi": "PyPI",
+    "npm": "npm",
+    "golang": "Go",
+    "composer": "Packagist",
+    "cargo": "crates.io",
+    "gem": "RubyGems",
+    "nuget": "NuGet",
+    "maven": "Maven",
+}
 
 
 class Release(NamedTuple):
@@ -52,7 +61,9 @@ class Store:
         """The vulnerabilities of a release, aliases folded."""
         rows = self._db.execute("select r.body from affected a join records r using (id) where a.name = ?", (release.name,))
         found = [json.loads(body) for (body,) in rows]
-        return osv.fold_aliases(osv.advisory(r, release.name, release.ecosystem) for r in found if osv.matches(r, *release[1:], release.ecosystem))
+        return osv.fold_aliases(
+            osv.advisory(r, release.name, release.ecosystem) for r in found if osv.matches(r, *release[1:], release.ecosystem)
+        )
 
 
 def build(path: Path, records: Iterable[tuple[str, dict[str, Any]]]) -> int:
@@ -140,7 +151,10 @@ class Service:
                 ids[r] = found
                 self._cache.put("/".join(r), found, now)
         records = {i: self._record(i, now) for i in sorted({i for found in ids.values() for i in found})}
-        return {r: osv.fold_aliases(osv.advisory(records[i], r.name, r.ecosystem) for i in found if not osv.withdrawn(records[i])) for r, found in ids.items()}
+        return {
+            r: osv.fold_aliases(osv.advisory(records[i], r.name, r.ecosystem) for i in found if not osv.withdrawn(records[i]))
+            for r, found in ids.items()
+        }
 
     def _batch(self, releases: list[Release]) -> Iterator[tuple[Release, list[str]]]:
         """(release, ids) of up to 1,000 releases; further pages are asked for."""
@@ -150,7 +164,14 @@ class Service:
             if not waiting:
                 yield from found.items()
                 return
-            queries = [{"package": {"name": r.name, "ecosystem": _ECOSYSTEMS[r.ecosystem]}, "version": r.version, **({"page_token": t} if t else {})} for r, t in waiting]
+            queries = [
+                {
+                    "package": {"name": r.name, "ecosystem": _ECOSYSTEMS[r.ecosystem]},
+                    "version": r.version,
+                    **({"page_token": t} if t else {}),
+                }
+                for r, t in waiting
+            ]
             results = self._call("POST", "/v1/querybatch", {"queries": queries}).get("results")
             if not isinstance(results, list) or len(results) != len(waiting):
                 raise NetworkError("the vulnerability service gave another number of answers than was asked for")

@@ -48,7 +48,9 @@ def find(packs: Packs, name: str) -> Wave:
             return wave
     every = sorted({n for w in table.values() for n in (w.slug, *w.aliases)})
     near = difflib.get_close_matches(name.lower(), every, 3, 0.5)
-    raise UsageError(f"no wave is called {name!r}", remedy=f"near are {', '.join(near)}" if near else f"known are {', '.join(sorted(table))}")
+    raise UsageError(
+        f"no wave is called {name!r}", remedy=f"near are {', '.join(near)}" if near else f"known are {', '.join(sorted(table))}"
+    )
 
 
 def _plain(name: str) -> str:

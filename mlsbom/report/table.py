@@ -133,14 +133,15 @@ def _made_of(a: Assessment) -> RenderableType | None:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=False)
-    for heading, style in (("Made of", "bold"), ("Name", ""), ("Version", "cyan"), ("Licence", ""), ("How", "dim"), ("Where", "dim")):
-        table.add_column(
-            heading,
-            style=style,
-            overflow="ellipsis",
-            no_wrap=heading in ("Version", "Where"),
-            max_width={"Name": 46, "Licence": 24, "Where": 34}.get(heading),
-        )
+    for heading, style, least, most in (
+        ("Made of", "bold", 13, 13),
+        ("Name", "", 30, 40),
+        ("Version", "cyan", 8, 14),
+        ("Licence", "", 10, 24),
+        ("How", "dim", 13, 16),
+        ("Where", "dim", 20, 34),
+    ):
+        table.add_column(heading, style=style, overflow="ellipsis", no_wrap=True, min_width=least, max_width=most)
     how = _how(a)
     any_row = False
     for kind, title in KINDS:
@@ -154,7 +155,7 @@ def _made_of(a: Assessment) -> RenderableType | None:
             table.add_row(
                 f"{title} {len(rows)}" if n == 0 else "",
                 clean(c.name, 60),
-                clean(version, 18) if version else "–",
+                clean(version[:12] if len(version) == 40 else version, 18) if version else "–",
                 clean(as_expression(c) or "–", 40),
                 clean(how.get(c.ref, ""), 22),
                 clean(where_text(best), 60) if best else "",

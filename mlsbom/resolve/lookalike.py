@@ -9,7 +9,24 @@ from typing import Any, Final
 
 from mlsbom.errors import PackError, UsageError
 from mlsbom.knowledge import Packs
-from mlsbom.model import Confidence, Dependency, Finding, Graph, Import, Kind, Observed, Place, Reference, Role, Rule, Scope, Severity, Shortfall, Status, Survey
+from mlsbom.model import (
+    Confidence,
+    Dependency,
+    Finding,
+    Graph,
+    Import,
+    Kind,
+    Observed,
+    Place,
+    Reference,
+    Role,
+    Rule,
+    Scope,
+    Severity,
+    Shortfall,
+    Status,
+    Survey,
+)
 from mlsbom.packages.similarity import Index, Target, kind_of, strip
 from mlsbom.packages.verdict import Judge, Verdict
 from mlsbom.resolve import Asked
@@ -65,7 +82,9 @@ def _package(place: Place, fact: Dependency, judge: Judge) -> Finding | None:
         severity = Severity.MEDIUM if risky or _JUMP.match(version) else severity
     sure = Confidence.MEDIUM if rule is TYPOSQUAT else Confidence.LOW
     data = (("ecosystem", fact.ecosystem), ("target", answer.target or ""), ("score", str(answer.score)), ("why", answer.why))
-    return rule.finding(answer.because, evidence=fact.evidence, severity=severity, subject=f"{fact.ecosystem}/{answer.name}", sure=sure, data=data)
+    return rule.finding(
+        answer.because, evidence=fact.evidence, severity=severity, subject=f"{fact.ecosystem}/{answer.name}", sure=sure, data=data
+    )
 
 
 # --- imports -----------------------------------------------------------------------------------------------------------------------
@@ -73,11 +92,18 @@ def _package(place: Place, fact: Dependency, judge: Judge) -> Finding | None:
 
 def _imports(survey: Survey, graph: Graph, dependencies: list[tuple[Place, Dependency]], judge: Judge) -> Iterator[Observed]:
     """Imports that no dependency, module of the target or table explains, where the literal name would be what a reader installs."""
-    explained = {f.name.replace("-", "_") for _, f in dependencies if f.ecosystem in ("pypi", "conda")} | sys.stdlib_module_names | _modules(survey)
+    explained = (
+        {f.name.replace("-", "_") for _, f in dependencies if f.ecosystem in ("pypi", "conda")} | sys.stdlib_module_names | _modules(survey)
+    )
     mapped = {(e.path, e.member, e.line) for c in graph.components if c.kind is Kind.PACKAGE for e in c.evidence}
     seen: set[tuple[Place, str]] = set()
     for o in survey.observed:
-        if not isinstance(o.fact, Import) or o.fact.module.lower() in explained or o.fact.module in explained or (o.place, o.fact.module) in seen:
+        if (
+            not isinstance(o.fact, Import)
+            or o.fact.module.lower() in explained
+            or o.fact.module in explained
+            or (o.place, o.fact.module) in seen
+        ):
             continue
         if (o.place.path, o.place.member, o.fact.evidence.line) in mapped:
             continue
@@ -91,8 +117,13 @@ def _imports(survey: Survey, graph: Graph, dependencies: list[tuple[Place, Depen
         because = f"nothing declares the imported module {o.fact.module}, and its name as a package is {answer.verdict.value}"
         severity = Severity.LOW if o.fact.optional or answer.verdict is Verdict.UNKNOWN else Severity.MEDIUM
         data = (("target", answer.target or ""), ("why", answer.why))
-        yield Observed(place=o.place, by=BY, fact=BAIT.finding(
-            because, evidence=o.fact.evidence, severity=severity, subject=f"pypi/{answer.name}", sure=Confidence.LOW, data=data))
+        yield Observed(
+            place=o.place,
+            by=BY,
+            fact=BAIT.finding(
+                because, evidence=o.fact.evidence, severity=severity, subject=f"pypi/{answer.name}", sure=Confidence.LOW, data=data
+            ),
+        )
 
 
 def _modules(survey: Survey) -> set[str]:
@@ -114,7 +145,9 @@ class Hub:
 
     def __init__(self, table: dict[str, Any]) -> None:
         self.organisations = {o.lower(): o for o in table["organisations"]}
-        self._index = Index.of(Target(re.sub(r"[^a-z0-9]+", "-", low).strip("-"), o, o, n) for n, (low, o) in enumerate(self.organisations.items(), 1))
+        self._index = Index.of(
+            Target(re.sub(r"[^a-z0-9]+", "-", low).strip("-"), o, o, n) for n, (low, o) in enumerate(self.organisations.items(), 1)
+        )
 
     def like(self, name: str) -> tuple[str, str] | None:
         """The well-known name that `organisation/model` is one slip away from, and the kind of slip."""
@@ -136,14 +169,35 @@ def _hub(survey: Survey, hub: Hub) -> Iterator[Observed]:
 
     for o in survey.observed:
         fact = o.fact
-        if not isinstance(fact, Reference) or fact.hub != "huggingface" or fact.role is Role.HINT or fact.kind not in (Kind.MODEL, Kind.DATASET, Kind.CODE, Kind.TOKENIZER):
+        if (
+            not isinstance(fact, Reference)
+            or fact.hub != "huggingface"
+            or fact.role is Role.HINT
+            or fact.kind not in (Kind.MODEL, Kind.DATASET, Kind.CODE, Kind.TOKENIZER)
+        ):
             continue
         if hit := hub.like(fact.name):
             target, kind = hit
-            yield Observed(place=o.place, by=BY, fact=HUB.finding(
-                f"{fact.name} looks like {target}: {WORDS[kind]}", evidence=fact.evidence, subject=fact.name, sure=Confidence.MEDIUM, data=(("target", target),)))
+            yield Observed(
+                place=o.place,
+                by=BY,
+                fact=HUB.finding(
+                    f"{fact.name} looks like {target}: {WORDS[kind]}",
+                    evidence=fact.evidence,
+                    subject=fact.name,
+                    sure=Confidence.MEDIUM,
+                    data=(("target", target),),
+                ),
+            )
         if fact.role in (Role.USED, Role.REMOTE_CODE) and not _COMMIT.fullmatch(fact.version or ""):
             remote = fact.role is Role.REMOTE_CODE or ("trust_remote_code", "true") in fact.attrs
-            yield Observed(place=o.place, by=BY, fact=UNPINNED.finding(
-                f"{fact.name} is loaded at whatever its {fact.version or 'default branch'} is that day", evidence=fact.evidence, subject=fact.name,
-                severity=Severity.LOW if remote else Severity.INFO))
+            yield Observed(
+                place=o.place,
+                by=BY,
+                fact=UNPINNED.finding(
+                    f"{fact.name} is loaded at whatever its {fact.version or 'default branch'} is that day",
+                    evidence=fact.evidence,
+                    subject=fact.name,
+                    severity=Severity.LOW if remote else Severity.INFO,
+                ),
+            )

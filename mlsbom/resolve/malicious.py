@@ -10,15 +10,34 @@ from typing import Final
 from mlsbom.errors import PackError, UsageError
 from mlsbom.knowledge import Packs
 from mlsbom.model import (
-    Confidence, Dependency, Evidence, Finding, Graph, Kind, MemberDigest, Observed, Place, Rule, Scope, Severity, Shortfall, Status, Survey, Technique,
+    Confidence,
+    Dependency,
+    Evidence,
+    Finding,
+    Graph,
+    Kind,
+    MemberDigest,
+    Observed,
+    Place,
+    Rule,
+    Scope,
+    Severity,
+    Shortfall,
+    Status,
+    Survey,
+    Technique,
 )
 from mlsbom.packages import indicators, waves
 from mlsbom.packages.verdict import Answer, Judge, Verdict
 from mlsbom.resolve import Asked
 
-MALICIOUS = Rule(id="PACKAGE-MALICIOUS", title="A dependency is a package known to be malicious", severity=Severity.CRITICAL, waivable=False)
+MALICIOUS = Rule(
+    id="PACKAGE-MALICIOUS", title="A dependency is a package known to be malicious", severity=Severity.CRITICAL, waivable=False
+)
 AFFECTED = Rule(id="PACKAGE-AFFECTED", title="A dependency is a release known to be malicious", severity=Severity.CRITICAL, waivable=False)
-POSSIBLY = Rule(id="PACKAGE-POSSIBLY-AFFECTED", title="A dependency's range admits a release known to be malicious", severity=Severity.MEDIUM)
+POSSIBLY = Rule(
+    id="PACKAGE-POSSIBLY-AFFECTED", title="A dependency's range admits a release known to be malicious", severity=Severity.MEDIUM
+)
 INDICATOR = Rule(id="PACKAGE-INDICATOR", title="A file bears a mark of a wave of poisoned packages", severity=Severity.HIGH)
 RULES: tuple[Rule, ...] = (MALICIOUS, AFFECTED, POSSIBLY, INDICATOR)
 
@@ -69,14 +88,25 @@ def _undeclared(graph: Graph, judge: Judge) -> Iterator[Observed]:
             continue
         at = c.evidence[0]
         severity = Severity.INFO if rule is POSSIBLY else answer.severity
-        yield Observed(place=Place(path=at.path, member=at.member), by=BY, fact=rule.finding(
-            f"{answer.because}; imported, and declared nowhere", evidence=Evidence(line=at.line, technique=at.technique, confidence=at.confidence),
-            severity=severity, subject=f"{c.ecosystem}/{c.name}", sure=Confidence.LOW, data=(("advisories", " ".join(answer.advisories)),)))
+        yield Observed(
+            place=Place(path=at.path, member=at.member),
+            by=BY,
+            fact=rule.finding(
+                f"{answer.because}; imported, and declared nowhere",
+                evidence=Evidence(line=at.line, technique=at.technique, confidence=at.confidence),
+                severity=severity,
+                subject=f"{c.ecosystem}/{c.name}",
+                sure=Confidence.LOW,
+                data=(("advisories", " ".join(answer.advisories)),),
+            ),
+        )
 
 
 def _gaps(judge: Judge) -> Iterator[Observed]:
     for part, why in sorted(judge.gaps.items()):
-        yield Observed(place=Place(path="."), by=BY, fact=Shortfall(status=Status.FAILED, reason=f"packages judged without the {part} data: {why}"))
+        yield Observed(
+            place=Place(path="."), by=BY, fact=Shortfall(status=Status.FAILED, reason=f"packages judged without the {part} data: {why}")
+        )
 
 
 def _versions_by_folder(found: list[tuple[Place, Dependency]]) -> dict[tuple[str, str, str], set[str]]:
@@ -109,13 +139,27 @@ def _files(survey: Survey, known: indicators.Known) -> Iterator[Observed]:
     for a in survey.artifacts:
         place = Place(path=a.path)
         if slug := known.digest(a.sha256):
-            yield _indicator(place, slug, f"the bytes of a file of wave {slug}", Severity.CRITICAL, Evidence(technique=Technique.HASH, confidence=1.0))
+            yield _indicator(
+                place, slug, f"the bytes of a file of wave {slug}", Severity.CRITICAL, Evidence(technique=Technique.HASH, confidence=1.0)
+            )
         elif hit := known.file(a.path):
-            yield _indicator(place, hit.slug, f"a file named as in wave {hit.slug}: {hit.text}", Severity.MEDIUM, Evidence(technique=Technique.FILENAME, confidence=0.5))
+            yield _indicator(
+                place,
+                hit.slug,
+                f"a file named as in wave {hit.slug}: {hit.text}",
+                Severity.MEDIUM,
+                Evidence(technique=Technique.FILENAME, confidence=0.5),
+            )
     for o in survey.observed:
         if isinstance(o.fact, MemberDigest):
             if slug := known.digest(o.fact.sha256):
-                yield _indicator(o.place, slug, f"the bytes of a file of wave {slug}", Severity.CRITICAL, Evidence(technique=Technique.HASH, confidence=1.0))
+                yield _indicator(
+                    o.place,
+                    slug,
+                    f"the bytes of a file of wave {slug}",
+                    Severity.CRITICAL,
+                    Evidence(technique=Technique.HASH, confidence=1.0),
+                )
         elif hit := known.mark(o.fact):
             prose = indicators.is_prose(o.place, formats.get(o.place.path, ()))
             severity = Severity.INFO if prose else Severity.CRITICAL if hit.runs else Severity.HIGH
@@ -124,4 +168,6 @@ def _files(survey: Survey, known: indicators.Known) -> Iterator[Observed]:
 
 def _indicator(place: Place, slug: str, because: str, severity: Severity, evidence: Evidence) -> Observed:
     sure = Confidence.HIGH if severity is Severity.CRITICAL else Confidence.MEDIUM
-    return Observed(place=place, by=BY, fact=INDICATOR.finding(because, evidence=evidence, severity=severity, sure=sure, data=(("waves", slug),)))
+    return Observed(
+        place=place, by=BY, fact=INDICATOR.finding(because, evidence=evidence, severity=severity, sure=sure, data=(("waves", slug),))
+    )

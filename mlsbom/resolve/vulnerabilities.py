@@ -89,7 +89,19 @@ def _finding(release: Release, a: Advisory, fact: Dependency) -> Finding:
     scored = f", CVSS {a.score}" if a.score is not None else ", not scored"
     remedy = f"; fixed in {', '.join(a.fixed)}" if a.fixed else "; no fixed version is known"
     because = f"{release.name} {release.version} has {a.id}: {a.summary}"
-    data = (("advisory", a.id), ("aliases", " ".join(a.aliases)), ("purl", f"pkg:{release.ecosystem}/{release.name}@{release.version}"),
-            ("fixed", " ".join(a.fixed)), ("scored", scored.lstrip(", ")), ("names", names))
-    return VULNERABLE.finding(because + remedy, evidence=fact.evidence, severity=Severity(a.severity), subject=f"{release.ecosystem}/{release.name}",
-                              sure=Confidence.HIGH, data=data)
+    data = (
+        ("advisory", a.id),
+        ("aliases", " ".join(a.aliases)),
+        ("purl", f"pkg:{release.ecosystem}/{release.name}@{release.version}"),
+        ("fixed", " ".join(a.fixed)),
+        ("scored", scored.lstrip(", ")),
+        ("names", names),
+    )
+    return VULNERABLE.finding(
+        because + remedy,
+        evidence=fact.evidence,
+        severity=Severity(a.severity),
+        subject=f"{release.ecosystem}/{release.name}",
+        sure=Confidence.HIGH,
+        data=data,
+    )

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mlsbom.errors import UsageError
 from mlsbom.sources import shown
-from mlsbom.verify import algorithms, judge, trust
+from mlsbom.verify import algorithms as profiles
+from mlsbom.verify import judge
+from mlsbom.verify import trust as anchoring
 from mlsbom.verify.judge import Target
 from mlsbom.verify.signature import Asked
 from mlsbom.verify.strict import LIMIT
@@ -33,25 +35,25 @@ def verify(
     *,
     signature: str | os.PathLike[str] | None = None,
     digest: str | None = None,
-    trusted: tuple[str | os.PathLike[str], ...] = (),
+    trust: tuple[str | os.PathLike[str], ...] = (),
     identity: str | None = None,
     issuer: str | None = None,
     at: str | None = None,
     allow_uncovered: bool = False,
-    profile: str = "default",
+    algorithms: str = "default",
     packs: Packs | None = None,
 ) -> dict[str, Any]:
     """Verify a folder, a file or (with `digest`, `ALGORITHM:HEX`) a thing whose bytes are elsewhere; the document of INTERFACE.md.
 
-    `trusted`: anchor files; none: the Sigstore root of the data packs, for Sigstore bundles alone. `at`: RFC 3339, default
+    `trust`: anchor files; none: the Sigstore root of the data packs, for Sigstore bundles alone. `at`: RFC 3339, default
     SOURCE_DATE_EPOCH, else now. Opens no socket, writes nothing. Raises UsageError for anchors, options or targets that cannot be used;
     never for what a signature file or the target holds.
     """
     packs = packs or default_packs()
-    anchors = trust.default(trust.load(tuple(Path(p) for p in trusted)), packs)
+    anchors = anchoring.default(anchoring.load(tuple(Path(p) for p in trust)), packs)
     time, source = asked_time(at)
     asked = Asked(at=time, at_source=source, identity=identity, issuer=issuer, allow_uncovered=allow_uncovered)
-    gate = algorithms.load(profile, packs)
+    gate = profiles.load(algorithms, packs)
     label = shown(os.fsencode(target))
     if digest is not None:
         thing = KnownDigests(os.fspath(target), _digest(digest))
@@ -83,7 +85,7 @@ def default_packs() -> Packs:
 
 
 def _folder(
-    path: str, label: str, signature: str | os.PathLike[str] | None, anchors: trust.Anchors, asked: Asked, gate: algorithms.Profile
+    path: str, label: str, signature: str | os.PathLike[str] | None, anchors: anchoring.Anchors, asked: Asked, gate: profiles.Profile
 ) -> dict[str, Any]:
     trees: dict[bool, DiskTree] = {}
 
@@ -115,7 +117,7 @@ def _folder(
 
 
 def _file(
-    path: str, label: str, signature: str | os.PathLike[str] | None, anchors: trust.Anchors, asked: Asked, gate: algorithms.Profile
+    path: str, label: str, signature: str | os.PathLike[str] | None, anchors: anchoring.Anchors, asked: Asked, gate: profiles.Profile
 ) -> dict[str, Any]:
     try:
         thing = DiskFile(path, shown(os.fsencode(os.path.basename(path))))

@@ -28,7 +28,14 @@ def lines(result: Result) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("names", "code"),
-    [(["numpy", "pandas==2.2.0"], 0), (["litellm==1.82.7"], 1), (["requestss"], 1), (["colorinal"], 1), (["litellm"], 0), (["acme-voice-internal"], 0)],
+    [
+        (["numpy", "pandas==2.2.0"], 0),
+        (["litellm==1.82.7"], 1),
+        (["requestss"], 1),
+        (["colorinal"], 1),
+        (["litellm"], 0),
+        (["acme-voice-internal"], 0),
+    ],
 )
 def test_exit_codes(names: list[str], code: int) -> None:
     assert run("check", "--format", "jsonl", *names).exit_code == code
@@ -60,14 +67,20 @@ def test_wrong_use(args: list[str], error: type[MlsbomError]) -> None:
 
 
 def test_npm_takes_both_spellings() -> None:
-    found = lines(run("check", "--format", "jsonl", "--ecosystem", "npm", "@ctrl/tinycolor@4.1.1", "@ctrl/tinycolor==4.1.1", "chalk@^5.0.0"))
+    found = lines(
+        run("check", "--format", "jsonl", "--ecosystem", "npm", "@ctrl/tinycolor@4.1.1", "@ctrl/tinycolor==4.1.1", "chalk@^5.0.0")
+    )
     assert [(r["name"], r["specifier"], r["verdict"]) for r in found] == [
         ("@ctrl/tinycolor", "4.1.1", "affected"), ("@ctrl/tinycolor", "==4.1.1", "affected"), ("chalk", "^5.0.0", "possibly-affected"),
-    ]  # fmt: skip
+    ]
 
 
 def test_the_same_names_give_the_same_bytes_alone_and_in_bulk(tmp_path: Path) -> None:
-    names = [f"{stem}{n}" for n in range(60) for stem in ("requsts", "numpi", "acme-x-", "tensorflwo", "scikit-lern", "py-cor", "flas", "botocoer", "pandsa", "sleenium")]
+    names = [
+        f"{stem}{n}"
+        for n in range(60)
+        for stem in ("requsts", "numpi", "acme-x-", "tensorflwo", "scikit-lern", "py-cor", "flas", "botocoer", "pandsa", "sleenium")
+    ]
     path = tmp_path / "names"
     path.write_text("\n".join(names))
     bulk = lines(run("check", "--format", "jsonl", "--from", str(path)))

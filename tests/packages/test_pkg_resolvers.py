@@ -37,7 +37,7 @@ def dep(name: str, specifier: str = "", **more: object) -> Dependency:
         (dep("litellm", resolved="1.82.8", project=True), "PACKAGE-AFFECTED", "critical"), (dep("litellm", ">=1.80"), "PACKAGE-POSSIBLY-AFFECTED", "medium"),
         (dep("litellm", source="vcs", ref="git+https://x"), "PACKAGE-POSSIBLY-AFFECTED", "low"),
     ],
-)  # fmt: skip
+)
 def test_every_way_to_hold_a_bad_release(fact: Dependency, rule: str, severity: str) -> None:
     found = findings(malicious, ("a/requirements.txt", fact))
     assert [(f.rule, f.severity, f.evidence.line) for f in found] == [(rule, severity, 3)]
@@ -64,7 +64,7 @@ def test_conda_names_are_not_judged_as_pypi() -> None:
         ("requirements.txt", dep("acme-voice-internal", source="vcs"), []), ("pyproject.toml", dep("acme-voice-internal", project=True), []),
         ("requirements.txt", dep("ibpykernel"), [("PACKAGE-REVIEW", "low")]), ("requirements.txt", dep("numpy"), []),
     ],
-)  # fmt: skip
+)
 def test_names(path: str, fact: Dependency, expected: list[tuple[str, str]]) -> None:
     assert [(f.rule, f.severity) for f in findings(lookalike, (path, fact))] == expected
 
@@ -75,7 +75,7 @@ def test_names(path: str, fact: Dependency, expected: list[tuple[str, str]]) -> 
         ("tensorfloww", "PACKAGE-IMPORT-BAIT"), ("colorinal", "PACKAGE-IMPORT-BAIT"), ("acme_voice", "PACKAGE-IMPORT-BAIT"), ("os", None), ("numpy", None), ("helpers", None),
         ("cv2", None), ("sklearn", None), ("__future__", None),
     ],
-)  # fmt: skip
+)
 def test_imports(tmp_path: Path, settings: Settings, module: str, rule: str | None) -> None:
     (tmp_path / "helpers.py").write_text("x = 1\n")
     (tmp_path / "modeling.py").write_text(f"import {module}\n")
@@ -89,7 +89,7 @@ def test_imports(tmp_path: Path, settings: Settings, module: str, rule: str | No
         ("mistrallai/Mistral-7B", "mistralai/Mistral-7B"), ("meta_llama/Llama-3", "meta-llama/Llama-3"), ("meta-lIama/Llama-3", "meta-llama/Llama-3"),
         ("mistralai/Mistral-7B", None), ("somebody/Mistral-7B-GGUF", None), ("gpt2", None), ("qwenn/x", "Qwen/x"),
     ],
-)  # fmt: skip
+)
 def test_organisations_of_a_hub(name: str, target: str | None) -> None:
     found = lookalike.Hub(PACKS.toml("names/hub.toml")).like(name)
     assert (found[0] if found else None) == target
@@ -99,7 +99,10 @@ def test_references_without_a_commit() -> None:
     def reference(version: str | None, role: Role = Role.USED) -> Reference:
         return Reference(kind=Kind.MODEL, name="facebook/opt-125m", role=role, version=version, hub="huggingface")
 
-    assert [f.severity for f in findings(lookalike, ("a.py", reference(None)), ("b.py", reference("main", Role.REMOTE_CODE)))] == ["info", "low"]
+    assert [f.severity for f in findings(lookalike, ("a.py", reference(None)), ("b.py", reference("main", Role.REMOTE_CODE)))] == [
+        "info",
+        "low",
+    ]
     assert findings(lookalike, ("a.py", reference("27dcfa74d334bc871f3234de431e71c6eeba5dd6")), ("b.py", reference(None, Role.HINT))) == []
 
 
@@ -111,7 +114,9 @@ def test_missing_packs_are_shortfalls_of_the_whole(tmp_path: Path) -> None:
     assert any("feed" in o.fact.reason for o in found if isinstance(o.fact, Shortfall))
 
 
-@pytest.mark.parametrize("module", ["mlsbom.resolve.malicious", "mlsbom.resolve.lookalike", "mlsbom.resolve.vulnerabilities", "mlsbom.inspectors.code.hooks"])
+@pytest.mark.parametrize(
+    "module", ["mlsbom.resolve.malicious", "mlsbom.resolve.lookalike", "mlsbom.resolve.vulnerabilities", "mlsbom.inspectors.code.hooks"]
+)
 def test_rules_are_as_their_pages_say(module: str) -> None:
     for rule in importlib.import_module(module).RULES:
         found = page(rule.id)

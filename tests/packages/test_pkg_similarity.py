@@ -38,7 +38,7 @@ def judge(name: str, packs: Packs, known: Popular) -> Match | None:
         ("xnumpy", "numpy", "edgeinsert"), ("numpys", "numpy", "plural"), ("numpy2", "numpy", "suffixdigit"), ("urllib", "urllib3", "suffixdigit"),
         ("nuqpy", "numpy", "subst"),
     ],
-)  # fmt: skip
+)
 def test_kind_of_one_slip(name: str, target: str, kind: str) -> None:
     assert kind_of(name, target) == kind
 
@@ -49,7 +49,7 @@ def test_kind_of_one_slip(name: str, target: str, kind: str) -> None:
         ("scikitlearn", "scikit-learn", "same"), ("learn-scikit", "scikit-learn", "order"), ("tensorflow-utils", "tensorflow", "affix"),
         ("tens0rf1ow", "tensorflow", "two"), ("seleniium", "selenium", "repeat"),
     ],
-)  # fmt: skip
+)
 def test_best_names_the_target_and_the_slip(name: str, target: str, kind: str, packs: Packs, known: Popular) -> None:
     found = judge(name, packs, known)
     assert found is not None
@@ -81,7 +81,10 @@ def test_no_name_is_its_own_candidate_and_scores_are_shares(packs: Packs, known:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.text("abc-", min_size=1, max_size=9), min_size=1, max_size=12), st.sets(st.text("abc", min_size=3, max_size=9), min_size=1, max_size=30))
+@given(
+    st.lists(st.text("abc-", min_size=1, max_size=9), min_size=1, max_size=12),
+    st.sets(st.text("abc", min_size=3, max_size=9), min_size=1, max_size=30),
+)
 def test_prepared_answers_are_the_same(names: list[str], targets: set[str]) -> None:
     alone, together = (Index.of(Target(t, t, t, n) for n, t in enumerate(sorted(targets), 1)) for _ in range(2))
     together.prepare(names)

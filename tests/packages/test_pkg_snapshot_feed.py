@@ -38,7 +38,17 @@ def test_the_same_names_give_the_same_bytes() -> None:
     assert build(["b", "a"], "2026-11-01") == build(["a", "b", "a"], "2026-11-01")
 
 
-@pytest.mark.parametrize("raw", [b"", b"\n", b"{}\n", b'{"date": "x", "first": "x", "names": 0, "newer": 0}\n', build(["a"], "2026-11-01")[:-1], build(["a"], "2026-11-01") + b"x"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\n",
+        b"{}\n",
+        b'{"date": "x", "first": "x", "names": 0, "newer": 0}\n',
+        build(["a"], "2026-11-01")[:-1],
+        build(["a"], "2026-11-01") + b"x",
+    ],
+)
 def test_a_damaged_snapshot_is_refused(raw: bytes) -> None:
     with pytest.raises(PackError):
         Snapshot(raw)
@@ -49,7 +59,7 @@ ENTRIES = st.builds(
     st.from_regex(r"[a-z]{1,9}", fullmatch=True), st.from_regex(r"MAL-[0-9]{1,4}", fullmatch=True), st.sampled_from(["", "2026-01-01"]),
     st.one_of(st.just(("*",)), st.lists(st.from_regex(r"[0-9]\.[0-9]", fullmatch=True), min_size=1, unique=True).map(lambda v: tuple(sorted(v)))),
     st.sampled_from(["", "hades"]),
-)  # fmt: skip
+)
 
 
 @given(st.lists(ENTRIES))

@@ -48,7 +48,7 @@ RECORDS = [
     record("MAL-7", "between", ranges=[{"type": "SEMVER", "events": [{"introduced": "1.0"}, {"fixed": "1.5"}]}]),
     record("MAL-2", "older-stuff", versions=["1.0"]) | {"withdrawn": "2026-10-01T00:00:00Z"}, record("MAL-3", "bad", "npm", versions=["3.0.0"]),
     record("GHSA-x", "numpy", ranges=[{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "1.0"}]}]),
-]  # fmt: skip
+]
 
 
 def as_export(shape: str, folder: Path) -> Path:
@@ -80,7 +80,7 @@ def test_records_are_merged_whatever_their_wrapping(root: Path, tmp_path: Path, 
     for name, eco, specifier, verdict in [
         ("new.evil", "pypi", "", "malicious"), ("half-bad", "pypi", "==2.0", "affected"), ("half-bad", "pypi", "==1.9", "ok"), ("between", "pypi", "==1.4", "affected"),
         ("between", "pypi", "==1.5", "ok"), ("older-stuff", "pypi", "==1.0", "ok"), ("bad", "npm", "3.0.0", "affected"), ("evil", "pypi", "", "malicious"),
-    ]:  # fmt: skip
+    ]:
         assert judge.judge(name, eco, specifier).verdict == verdict, name
     assert updates.read_index(into)["serial"] == updates.read_index(root)["serial"] + 1
 
@@ -97,7 +97,11 @@ def test_importing_twice_changes_nothing_more(root: Path, tmp_path: Path) -> Non
 
 def test_much_used_names_are_not_condemned_in_numbers(root: Path, tmp_path: Path) -> None:
     source = tmp_path / "all.json"
-    source.write_text(json.dumps([record(f"MAL-{n}", name, **WHOLE) for n, name in enumerate(["numpy", "pandas", "torch", "requests", "flask", "scipy"], 50)]))
+    source.write_text(
+        json.dumps(
+            [record(f"MAL-{n}", name, **WHOLE) for n, name in enumerate(["numpy", "pandas", "torch", "requests", "flask", "scipy"], 50)]
+        )
+    )
     with pytest.raises(UsageError, match="would condemn 6"):
         import_records(source, Packs(root), tmp_path / "mine", date=DATE)
     assert not (tmp_path / "mine").exists()
@@ -107,7 +111,16 @@ def test_much_used_names_are_not_condemned_in_numbers(root: Path, tmp_path: Path
 
 def test_odd_records_are_named_and_the_rest_counts(root: Path, tmp_path: Path) -> None:
     source = tmp_path / "all.json"
-    source.write_text(json.dumps([1, {"id": 3}, {"id": "MAL-5", "affected": [None, {"package": 1}, {"package": {"name": "a b", "ecosystem": "PyPI"}}]}, RECORDS[0]]))
+    source.write_text(
+        json.dumps(
+            [
+                1,
+                {"id": 3},
+                {"id": "MAL-5", "affected": [None, {"package": 1}, {"package": {"name": "a b", "ecosystem": "PyPI"}}]},
+                RECORDS[0],
+            ]
+        )
+    )
     counts = import_records(source, Packs(root), tmp_path / "mine", date=DATE)
     assert counts.added == 1
     assert len(counts.problems) == 2
@@ -203,7 +216,11 @@ def test_verify_finds_what_was_changed_and_added(root: Path) -> None:
     (root / "malicious" / "pypi.tsv").write_text("x")
     (root / "malicious" / "more.tsv").write_text("x")
     (root / "names" / "hub.toml").unlink()
-    assert {p.file: p.why.split()[0] for p in updates.problems(root)} == {"malicious/pypi.tsv": "its", "malicious/more.tsv": "not", "names/hub.toml": "missing"}
+    assert {p.file: p.why.split()[0] for p in updates.problems(root)} == {
+        "malicious/pypi.tsv": "its",
+        "malicious/more.tsv": "not",
+        "names/hub.toml": "missing",
+    }
     assert run("verify", "--signatures", root).exit_code == 1
 
 

@@ -31,7 +31,7 @@ def judge() -> Judge:
         ("ultralytics", "~=8.3.40", "possibly-affected"), ("numpy", "", "ok"), ("requestss", "", "typosquat"), ("acme-voice-internal", "", "unknown-name"),
         ("ibpykernel", "", "review"), ("xinference", "==1.0", "typosquat"), ("torch", ">=2", "ok"),
     ],
-)  # fmt: skip
+)
 def test_verdicts_of_pypi(judge: Judge, name: str, specifier: str, verdict: str) -> None:
     assert judge.judge(name, "pypi", specifier).verdict == verdict
 
@@ -42,7 +42,7 @@ def test_verdicts_of_pypi(judge: Judge, name: str, specifier: str, verdict: str)
         ("chalk", "=5.6.1", "affected"), ("chalk", "^5.6.0", "possibly-affected"), ("chalk", "<5.6.1", "ok"), ("fsevents", "^2.3.2", "possibly-affected"),
         ("lodash", "latest", "ok"), ("lodahs", "", "review"),
     ],
-)  # fmt: skip
+)
 def test_verdicts_of_npm(judge: Judge, name: str, specifier: str, verdict: str) -> None:
     assert judge.judge(name, "npm", specifier).verdict == verdict
 
@@ -149,7 +149,9 @@ def corrected(tmp_path: Path, *rows: str) -> Judge:
 
 
 def test_corrections_take_effect_and_show(tmp_path: Path) -> None:
-    judge = corrected(tmp_path, ROW.format("litellm", "1.82.7", "not-bad", "2027-01-01"), ROW.format("numpy", "1.26.4", "bad", "2027-01-01"))
+    judge = corrected(
+        tmp_path, ROW.format("litellm", "1.82.7", "not-bad", "2027-01-01"), ROW.format("numpy", "1.26.4", "bad", "2027-01-01")
+    )
     answer = judge.judge("litellm", "pypi", "==1.82.7")
     assert answer.verdict == Verdict.OK
     assert "says us: checked" in answer.why
@@ -165,7 +167,15 @@ def test_expired_corrections_do_not_hold(tmp_path: Path) -> None:
     assert len(judge.overrides.expired) == 1
 
 
-@pytest.mark.parametrize("rows", [ROW.format("x", "1", "not-bad", "2028-01-01"), ROW.format("x", "1", "maybe", "2027-01-01"), "[[override", '[[override]]\nname = "x"\n'])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ROW.format("x", "1", "not-bad", "2028-01-01"),
+        ROW.format("x", "1", "maybe", "2027-01-01"),
+        "[[override",
+        '[[override]]\nname = "x"\n',
+    ],
+)
 def test_bad_corrections_are_refused(tmp_path: Path, rows: str) -> None:
     with pytest.raises(UsageError):
         corrected(tmp_path, rows)

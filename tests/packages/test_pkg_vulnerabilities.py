@@ -29,7 +29,7 @@ from mlsbom.survey.fold import fold
         ("CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:H/I:N/A:N", 5.5), ("CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:L/I:N/A:N", 3.7), ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N", 0.0),
         ("CVSS:3.1/AV:X", None), ("CVSS:4.0/AV:N", None), ("", None),
     ],
-)  # fmt: skip
+)
 def test_base_scores(vector: str, score: float | None) -> None:
     assert base_score(vector) == score
 
@@ -48,13 +48,19 @@ def test_words_stand_in_for_scores() -> None:
         ([{"introduced": "1.0"}, {"introduced": "1.2"}, {"fixed": "1.4"}], "1.1", True), ([{"introduced": "1.0"}, {"fixed": "1.1"}, {"introduced": "2.0"}, {"fixed": "2.1"}], "1.5", False),
         ([{"introduced": "1.0"}], "99", True), ([], "1", False),
     ],
-)  # fmt: skip
+)
 def test_ranges_of_records(events: list[dict[str, str]], version: str, covered: bool) -> None:
     assert osv.covers({"ranges": [{"type": "ECOSYSTEM", "events": events}]}, version, "pypi") == covered
 
 
 def test_aliases_are_one() -> None:
-    found = osv.fold_aliases([osv.Advisory(id="PYSEC-1", aliases=("CVE-1",)), osv.Advisory(id="GHSA-1", aliases=("CVE-1",), score=9.8, severity="critical"), osv.Advisory(id="CVE-2")])
+    found = osv.fold_aliases(
+        [
+            osv.Advisory(id="PYSEC-1", aliases=("CVE-1",)),
+            osv.Advisory(id="GHSA-1", aliases=("CVE-1",), score=9.8, severity="critical"),
+            osv.Advisory(id="CVE-2"),
+        ]
+    )
     assert [(a.id, a.aliases, a.severity) for a in found] == [("CVE-2", (), "medium"), ("GHSA-1", ("CVE-1", "PYSEC-1"), "critical")]
 
 
@@ -109,7 +115,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         id_ = self.path.rsplit("/", 1)[-1]
-        affected = [{"package": {"ecosystem": "PyPI", "name": "torch"}, "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2.6.0"}]}]}]
+        affected = [
+            {
+                "package": {"ecosystem": "PyPI", "name": "torch"},
+                "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2.6.0"}]}],
+            }
+        ]
         self._answer({"id": id_, "aliases": ["CVE-1"], "summary": "bad", "affected": affected})
 
     def log_message(self, *_: Any) -> None:
@@ -161,7 +172,10 @@ def survey(*facts: Dependency) -> tuple[Survey, Graph]:
 
 
 def test_private_names_and_ranges_are_not_sent(fake: Fake) -> None:
-    facts = [Dependency(ecosystem="pypi", name=n, specifier=s) for n, s in (("torch", "==2.5.1"), ("acme-secret-internal", "==1.0"), ("numpy", ">=1.0"))]
+    facts = [
+        Dependency(ecosystem="pypi", name=n, specifier=s)
+        for n, s in (("torch", "==2.5.1"), ("acme-secret-internal", "==1.0"), ("numpy", ">=1.0"))
+    ]
     asked = Asked(now="2026-11-20T00:00:00Z", online=True, settings={"osv_service": base(fake)})
     found = list(resolve(*survey(*facts), Packs(), asked))
     assert fake.asked == [["torch"], ["torch"]]
@@ -182,4 +196,8 @@ def test_a_failure_is_a_gap(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_shipped_store_knows_the_flaws_of_loading() -> None:
     facts = [Dependency(ecosystem="pypi", name="torch", resolved=v, locked=True) for v in ("2.5.1", "2.6.0", "1.0")]
     found = [o.fact for o in resolve(*survey(*facts), Packs(), Asked(now="2026-11-20T00:00:00Z")) if isinstance(o.fact, Finding)]
-    assert sorted(f.because.split(":")[0] for f in found) == ["torch 1.0 has GHSA-47fc-vmwq-366v", "torch 1.0 has GHSA-53q9-r3pm-6pq6", "torch 2.5.1 has GHSA-53q9-r3pm-6pq6"]
+    assert sorted(f.because.split(":")[0] for f in found) == [
+        "torch 1.0 has GHSA-47fc-vmwq-366v",
+        "torch 1.0 has GHSA-53q9-r3pm-6pq6",
+        "torch 2.5.1 has GHSA-53q9-r3pm-6pq6",
+    ]

@@ -31,7 +31,7 @@ def check(tmp_path: Path, stack: made.Stack) -> Callable[..., dict[str, Any]]:
         target = tmp_path / "model.bin"
         target.write_bytes(data)
         chosen = options.pop("target", target)
-        return verify(chosen, signature=signature, trusted=tuple(tmp_path / n for n in trust), **options)
+        return verify(chosen, signature=signature, trust=tuple(tmp_path / n for n in trust), **options)
 
     return run
 

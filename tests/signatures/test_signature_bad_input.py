@@ -48,7 +48,7 @@ def put(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 def judge(folder: Path, bundle: bytes, root: bytes) -> dict[str, Any]:
     for name, raw in (("b.json", bundle), ("root.json", root), ("m", b"weights")):
         (folder / name).write_bytes(raw)
-    result = verify(folder / "m", signature=folder / "b.json", trusted=(folder / "root.json",))
+    result = verify(folder / "m", signature=folder / "b.json", trust=(folder / "root.json",))
     assert code(result) in CODES and CODES[code(result)] == result["verdict"]
     assert "\n" not in result["reason"] and str(folder) not in result["reason"]
     json.dumps(result).encode()
@@ -144,10 +144,10 @@ def test_a_bundle_of_100_mb(tmp_path: Path) -> None:
 def test_things_that_are_no_file(tmp_path: Path) -> None:
     model = Model(tmp_path)
     model.sign(model.statement())
-    assert code(verify(model.root, signature=tmp_path, trusted=(model.trust,))) == "bad-bundle"
+    assert code(verify(model.root, signature=tmp_path, trust=(model.trust,))) == "bad-bundle"
     os.mkfifo(tmp_path / "pipe")
-    assert code(verify(model.root, signature=tmp_path / "pipe", trusted=(model.trust,))) == "bad-bundle"
-    assert code(verify(tmp_path / "pipe", trusted=(model.trust,))) == "special-file"
+    assert code(verify(model.root, signature=tmp_path / "pipe", trust=(model.trust,))) == "bad-bundle"
+    assert code(verify(tmp_path / "pipe", trust=(model.trust,))) == "special-file"
     model.signature.unlink()
     model.signature.mkdir()
     (model.signature / "x").write_bytes(b"")
@@ -160,7 +160,7 @@ def test_things_that_are_no_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("options", "message"), [
     ({"digest": "sha1:" + "0" * 40}, "too weak"), ({"digest": "sha256:zz"}, "no digest"), ({"digest": "crc32:00"}, "no digest"), ({"at": "soon"}, "no time"),
-    ({"profile": "none-such"}, "no algorithm profile"), ({"signature": "absent.sig"}, "absent.sig"), ({"trusted": ("absent.pem",)}, "absent.pem"),
+    ({"algorithms": "none-such"}, "no algorithm profile"), ({"signature": "absent.sig"}, "absent.sig"), ({"trust": ("absent.pem",)}, "absent.pem"),
 ])
 def test_wrong_use(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):

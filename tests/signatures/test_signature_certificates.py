@@ -35,7 +35,7 @@ class Signed:
         self.model.sign(self.model.statement(), material=material)
 
     def verify(self, **options: Any) -> dict[str, Any]:
-        return verify(self.model.root, trusted=tuple(self.trust), **options)
+        return verify(self.model.root, trust=tuple(self.trust), **options)
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +194,7 @@ def test_anchors_that_cannot_be_used(tmp_path: Path, root: Ca) -> None:
     for name, raw in bad.items():
         (tmp_path / name).write_bytes(raw)
         with pytest.raises(UsageError, match="trust anchor"):
-            verify(model.root, trusted=(tmp_path / name,))
+            verify(model.root, trust=(tmp_path / name,))
     for path in (tmp_path, tmp_path / "absent"):
         with pytest.raises(UsageError):
-            verify(model.root, trusted=(path,))
+            verify(model.root, trust=(path,))

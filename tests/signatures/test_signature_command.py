@@ -102,7 +102,7 @@ def test_nothing_is_written_and_no_cache_is_believed(stack: made.Stack, tmp_path
 
 def test_home_that_cannot_be_made_and_light_imports(model: Model, tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(b"")
-    program = ("import sys; from mlsbom.verify import verify; r = verify(sys.argv[1], trusted=(sys.argv[2],)); "
+    program = ("import sys; from mlsbom.verify import verify; r = verify(sys.argv[1], trust=(sys.argv[2],)); "
                "heavy = {'sigstore', 'pydantic', 'requests', 'rfc3161_client', 'numpy', 'jinja2', 'cyclonedx', 'packaging'} & set(sys.modules); "
                "print(r['verdict'], sorted(heavy))")
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "plain" / "home"), "SOURCE_DATE_EPOCH": "1767225600"}
@@ -140,7 +140,7 @@ def test_keyless_signing_hands_sigstore_the_statement(tmp_path: Path, stack: mad
     monkeypatch.setattr(signing, "_anchors", lambda signer: trust.load((root,)))
     result = signing.sign(model.root, sigstore=True, online=True)
     assert result["verdict"] == "verified" and result["kind"] == "oms-sigstore" and b"model_signing/signature" in seen[0]
-    assert verify(model.root, trusted=(root,), identity=made.IDENTITY, issuer=made.ISSUER)["verdict"] == "verified"
+    assert verify(model.root, trust=(root,), identity=made.IDENTITY, issuer=made.ISSUER)["verdict"] == "verified"
 
 
 def test_every_code_has_a_verdict_and_is_documented() -> None:

@@ -66,10 +66,10 @@ def test_what_it_signs_by_key_we_verify(folder: Path, curve: Any, hashing: str) 
     pair = keys(folder, curve)
     config = model_signing.hashing.Config().use_file_serialization(hashing_algorithm=hashing).set_ignored_paths(paths=[folder / "model.sig"])
     theirs.Config().use_elliptic_key_signer(private_key=pair["private"]).set_hashing_config(config).sign(folder, folder / "model.sig")
-    result = verify(folder, trusted=(pair["public"],))
+    result = verify(folder, trust=(pair["public"],))
     assert result["reason"] == "ok" and result["files"]["covered"] == 6
     (folder / "a.txt").write_bytes(b"x")
-    assert code(verify(folder, trusted=(pair["public"],))) == "digest-mismatch"
+    assert code(verify(folder, trust=(pair["public"],))) == "digest-mismatch"
 
 
 def test_what_it_signs_in_shards_we_verify(folder: Path) -> None:
@@ -78,7 +78,7 @@ def test_what_it_signs_in_shards_we_verify(folder: Path) -> None:
     pair = keys(folder, ec.SECP256R1())
     config = model_signing.hashing.Config().use_shard_serialization(shard_size=100).set_ignored_paths(paths=[folder / "model.sig"])
     theirs.Config().use_elliptic_key_signer(private_key=pair["private"]).set_hashing_config(config).sign(folder, folder / "model.sig")
-    assert verify(folder, trusted=(pair["public"],))["reason"] == "ok"
+    assert verify(folder, trust=(pair["public"],))["reason"] == "ok"
 
 
 def certificates(folder: Path, **options: Any) -> dict[str, Path]:
@@ -93,13 +93,13 @@ def test_certificates_both_ways(folder: Path) -> None:
 
     pair = certificates(folder)
     sign(str(folder), key=pair["private"], certificate=pair["leaf"], chain=(pair["middle"], pair["root"]))
-    assert verify(folder, trusted=(pair["root"],), identity=made.IDENTITY)["verdict"] == "verified"
+    assert verify(folder, trust=(pair["root"],), identity=made.IDENTITY)["verdict"] == "verified"
     ours_then_theirs(folder).use_certificate_verifier(certificate_chain=[pair["root"]]).verify(folder, folder / "model.sig")
     (folder / "model.sig").unlink()
     config = model_signing.hashing.Config().set_ignored_paths(paths=[folder / "model.sig"])
     signer = their_signing.Config().use_certificate_signer(private_key=pair["private"], signing_certificate=pair["leaf"], certificate_chain=[pair["middle"]])
     signer.set_hashing_config(config).sign(folder, folder / "model.sig")
-    assert verify(folder, trusted=(pair["root"],), identity=made.IDENTITY)["reason"] == "ok"
+    assert verify(folder, trust=(pair["root"],), identity=made.IDENTITY)["reason"] == "ok"
 
 
 def test_what_only_we_refuse(folder: Path) -> None:
@@ -111,7 +111,7 @@ def test_what_only_we_refuse(folder: Path) -> None:
     signer = their_signing.Config().use_certificate_signer(private_key=pair["private"], signing_certificate=pair["leaf"], certificate_chain=[pair["middle"]])
     signer.set_hashing_config(config).sign(folder, folder / "model.sig")
     ours_then_theirs(folder).use_certificate_verifier(certificate_chain=[pair["root"]]).verify(folder, folder / "model.sig")
-    assert code(verify(folder, trusted=(pair["root"],))) == "expired"
+    assert code(verify(folder, trust=(pair["root"],))) == "expired"
     with pytest.raises(UsageError, match="expired"):
         sign(str(folder), key=pair["private"], certificate=pair["leaf"], chain=(pair["middle"], pair["root"]))
 
@@ -122,7 +122,7 @@ def test_what_cannot_be_signed(folder: Path) -> None:
     with pytest.raises(UsageError, match="link"):
         sign(str(folder), key=pair["private"])
     assert sign(str(folder), key=pair["private"], ignore=("link",))["verdict"] == "verified"
-    assert verify(folder, trusted=(pair["public"],))["files"]["ignored_by_signer"] == ["link"]
+    assert verify(folder, trust=(pair["public"],))["files"]["ignored_by_signer"] == ["link"]
     (folder / "link").unlink()
     empty = folder.parent / "empty"
     empty.mkdir()
@@ -151,5 +151,5 @@ def test_encrypted_keys_and_other_files(folder: Path) -> None:
         sign(str(folder), key=locked, password=b"wrong")
     target = folder / "a.txt"
     assert sign(str(target), key=locked, password=b"open")["signature"] == f"{target}.sigstore.json"
-    assert verify(target, trusted=(public,))["verdict"] == "verified"
+    assert verify(target, trust=(public,))["verdict"] == "verified"
     assert json.loads(Path(f"{target}.sigstore.json").read_text())["messageSignature"]["messageDigest"]["algorithm"] == "SHA2_256"

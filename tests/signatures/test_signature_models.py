@@ -57,7 +57,7 @@ class Model:
         self.signature.write_text(json.dumps({"mediaType": made.BUNDLE, "verificationMaterial": material, "dsseEnvelope": body}))
 
     def verify(self, **options: Any) -> dict[str, Any]:
-        return verify(self.root, trusted=options.pop("trusted", (self.trust,)), **options)
+        return verify(self.root, trust=options.pop("trust", (self.trust,)), **options)
 
 
 def seal(statement: Manifest) -> Manifest:
@@ -206,14 +206,14 @@ def test_envelopes(model: Model, tmp_path: Path) -> None:
     other = tmp_path / "o.pem"
     other.write_bytes(made.pem(made.key()))
     model.sign(statement)
-    assert code(model.verify(trusted=(other,))) == "unknown-key"
-    assert model.verify(trusted=(other, model.trust))["verdict"] == "verified"
-    assert code(model.verify(trusted=())) == "unknown-key"
+    assert code(model.verify(trust=(other,))) == "unknown-key"
+    assert model.verify(trust=(other, model.trust))["verdict"] == "verified"
+    assert code(model.verify(trust=())) == "unknown-key"
     model.sign(statement, material={"publicKey": {"rawBytes": b64(made.pem(model.key)), "keyDetails": "PKIX_ECDSA_P256_SHA_256"}})
-    stranger = model.verify(trusted=(other,))
+    stranger = model.verify(trust=(other,))
     assert (stranger["verdict"], code(stranger), stranger["files"]["covered"]) == ("verified-by-untrusted-identity", "untrusted-key", 3)
     (model.root / "config.json").write_bytes(b"evil")
-    assert code(model.verify(trusted=(other,))) == "digest-mismatch", "identity is judged last"
+    assert code(model.verify(trust=(other,))) == "digest-mismatch", "identity is judged last"
 
 
 def test_signed_ignore_paths_and_allow_uncovered(model: Model) -> None:
@@ -260,10 +260,10 @@ def test_hugging_face_cache(model: Model, tmp_path: Path) -> None:
         link = snapshot / path.relative_to(model.root)
         link.parent.mkdir(exist_ok=True)
         link.symlink_to(os.path.relpath(blobs / str(n), link.parent))
-    assert verify(snapshot, trusted=(model.trust,))["verdict"] == "verified"
+    assert verify(snapshot, trust=(model.trust,))["verdict"] == "verified"
     (snapshot / "config.json").unlink()
     (snapshot / "config.json").symlink_to(model.root / "config.json")
-    assert code(verify(snapshot, trusted=(model.trust,))) == "symlink"
+    assert code(verify(snapshot, trust=(model.trust,))) == "symlink"
 
 
 def shards(model: Model, size: int, *, written: Any = None, name: Callable[[str, int, int], str] = lambda n, a, b: f"{n}:{a}:{b}") -> Manifest:
@@ -323,11 +323,11 @@ def test_a_model_of_one_file_without_a_name(tmp_path: Path) -> None:
     statement["subject"][0]["name"] = "only.bin"
     model.sign(statement)
     assert model.verify()["verdict"] == "verified"
-    assert verify(model.root / "only.bin", signature=model.signature, trusted=(model.trust,))["verdict"] == "verified"
+    assert verify(model.root / "only.bin", signature=model.signature, trust=(model.trust,))["verdict"] == "verified"
     (model.root / "more.py").write_bytes(b"")
     assert model.verify()["files"]["unsigned"] == ["more.py"]
     (model.root / "only.bin").write_bytes(b"x")
-    assert code(verify(model.root / "only.bin", signature=model.signature, trusted=(model.trust,))) == "digest-mismatch"
+    assert code(verify(model.root / "only.bin", signature=model.signature, trust=(model.trust,))) == "digest-mismatch"
 
 
 def test_before_1_0(model: Model) -> None:
@@ -372,22 +372,22 @@ def test_other_kinds_of_key(tmp_path: Path, make: Callable[[], Any]) -> None:
         model.sign(payload, signatures=[{"sig": b64(signature)}])
         assert model.verify()["verdict"] == "verified"
         allowed = scheme is not None and not isinstance(scheme, padding.PKCS1v15)
-        assert code(model.verify(profile="kr-validated")) == ("ok" if allowed else "algorithm-not-allowed")
+        assert code(model.verify(algorithms="kr-validated")) == ("ok" if allowed else "algorithm-not-allowed")
 
 
 def test_algorithm_profiles(tmp_path: Path) -> None:
     model = Model(tmp_path)
     model.sign(model.statement("blake2b"))
     assert model.verify()["verdict"] == "verified"
-    result = model.verify(profile="nist")
+    result = model.verify(algorithms="nist")
     assert code(result) == "algorithm-not-allowed" and "1.3.6.1.4.1.1722.12.2.1.16" in result["reason"]
     own = tmp_path / "own.toml"
     own.write_text('allowed = ["1.2.840.10045.3.1.7", "1.2.840.10045.4.3.2", "2.16.840.1.101.3.4.2.1"]\n')
-    assert code(model.verify(profile=str(own))) == "algorithm-not-allowed"
+    assert code(model.verify(algorithms=str(own))) == "algorithm-not-allowed"
     model.sign(model.statement())
-    assert model.verify(profile=str(own))["verdict"] == "verified"
+    assert model.verify(algorithms=str(own))["verdict"] == "verified"
     (model.root / "config.json").write_bytes(b"x")
-    assert code(model.verify(profile="nist")) == "digest-mismatch", "the profile speaks only where all else is good"
+    assert code(model.verify(algorithms="nist")) == "digest-mismatch", "the profile speaks only where all else is good"
 
 
 def test_small_rsa_and_odd_curves_are_not_accepted(tmp_path: Path) -> None:

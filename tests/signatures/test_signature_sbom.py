@@ -53,7 +53,7 @@ def run(bom: Path, document: Any, private: Any, **options: Any) -> dict[str, Any
     bom.write_text(document if isinstance(document, str) else json.dumps(document, indent=1, ensure_ascii=False))
     trust = bom.parent / "k.pem"
     trust.write_bytes(made.pem(private))
-    return verify(bom, trusted=(trust,), **options)
+    return verify(bom, trust=(trust,), **options)
 
 
 def test_jsf(bom: Path, key: Any) -> None:
@@ -133,10 +133,10 @@ def test_certificate_in_the_signature(bom: Path) -> None:
         (bom.parent / name).write_bytes(raw)
     bom.write_text(json.dumps(BOM))
     sign(str(bom), key=bom.parent / "p.pem", certificate=bom.parent / "c.pem", chain=(bom.parent / "root.pem",))
-    good = verify(bom, trusted=(bom.parent / "root.pem",), identity=made.IDENTITY)
+    good = verify(bom, trust=(bom.parent / "root.pem",), identity=made.IDENTITY)
     assert good["verdict"] == "verified" and good["signer"]["sans"] == [made.IDENTITY]
-    assert code(verify(bom, trusted=(bom.parent / "root.pem",), identity="nobody@vendor.example")) == "identity-mismatch"
-    assert code(verify(bom, trusted=(bom.parent / "root.pem",), at="2030-01-01T00:00:00Z")) == "expired"
+    assert code(verify(bom, trust=(bom.parent / "root.pem",), identity="nobody@vendor.example")) == "identity-mismatch"
+    assert code(verify(bom, trust=(bom.parent / "root.pem",), at="2030-01-01T00:00:00Z")) == "expired"
 
 
 def test_bundle_beside(bom: Path, key: Any) -> None:
@@ -144,10 +144,10 @@ def test_bundle_beside(bom: Path, key: Any) -> None:
     (bom.parent / "p.pem").write_bytes(made.private_pem(key))
     (bom.parent / "k.pem").write_bytes(made.pem(key))
     sign(str(bom), key=bom.parent / "p.pem", detached=True)
-    found = verify(bom, trusted=(bom.parent / "k.pem",))
+    found = verify(bom, trust=(bom.parent / "k.pem",))
     assert (found["verdict"], found["kind"]) == ("verified", "sbom-bundle")
     bom.write_text(json.dumps(BOM, indent=1))
-    assert code(verify(bom, trusted=(bom.parent / "k.pem",))) == "digest-mismatch", "a bundle is over the bytes"
+    assert code(verify(bom, trust=(bom.parent / "k.pem",))) == "digest-mismatch", "a bundle is over the bytes"
 
 
 def test_unsigned_and_xml(bom: Path) -> None:

@@ -30,7 +30,7 @@ def model(tmp_path: Path) -> Model:
 def test_verdict_is_that_of_verify(model: Model) -> None:
     verdicts, rules = found(model, model.trust)
     assert rules == [] and len(verdicts) == 1
-    same = verify(model.root, trusted=(model.trust,))
+    same = verify(model.root, trust=(model.trust,))
     assert {k: v for k, v in verdicts[0].items() if k != "target"} == {k: v for k, v in same.items() if k != "target"}
 
 

@@ -19,7 +19,9 @@ from mlsbom.model import Confidence, Evidence, Mark, Phase, Rule, Severity, Tech
 HOOK = Rule(id="PACKAGE-STARTUP-HOOK", title="A .pth file runs code at every start of Python", severity=Severity.HIGH)
 GYP = Rule(id="PACKAGE-GYP-COMMAND", title="A binding.gyp runs a command while it is read", severity=Severity.HIGH)
 INSTALL = Rule(id="PACKAGE-INSTALL-SCRIPT", title="A package runs a suspicious command when it is installed", severity=Severity.HIGH)
-WORKFLOW = Rule(id="WORKFLOW-DANGEROUS", title="A workflow gives its secrets away or runs code of strangers with them", severity=Severity.HIGH)
+WORKFLOW = Rule(
+    id="WORKFLOW-DANGEROUS", title="A workflow gives its secrets away or runs code of strangers with them", severity=Severity.HIGH
+)
 EDITOR = Rule(id="AGENT-HOOK", title="Opening this folder in an editor or agent runs a command", severity=Severity.MEDIUM)
 RULES: tuple[Rule, ...] = (HOOK, GYP, INSTALL, WORKFLOW, EDITOR)
 
@@ -37,14 +39,21 @@ def _exactly(line: str) -> re.Pattern[str]:
 
 _PTH_BENIGN: Final[tuple[re.Pattern[str], ...]] = (
     re.compile(  # namespace packages of setuptools
-        _exactly("import sys, types, os; has_mfs = sys.version_info > (3, 5); p = os.path.join(sys._getframe(1).f_locals['sitedir'], *PARTS); "
-                 "importlib = has_mfs and __import__('importlib.util'); has_mfs and __import__('importlib.machinery'); "
-                 "m = has_mfs and sys.modules.setdefault('NAME', importlib.util.module_from_spec(importlib.machinery.PathFinder.find_spec('NAME', "
-                 "[os.path.dirname(p)]))); m = m or sys.modules.setdefault('NAME', types.ModuleType('NAME')); mp = (m or []) and "
-                 "m.__dict__.setdefault('__path__', []); (p not in mp) and mp.append(p)").pattern + r"(?:m and setattr\(sys\.modules\['[\w.]+'\], ?'\w+', ?m\))? *"
+        _exactly(
+            "import sys, types, os; has_mfs = sys.version_info > (3, 5); p = os.path.join(sys._getframe(1).f_locals['sitedir'], *PARTS); "
+            "importlib = has_mfs and __import__('importlib.util'); has_mfs and __import__('importlib.machinery'); "
+            "m = has_mfs and sys.modules.setdefault('NAME', importlib.util.module_from_spec(importlib.machinery.PathFinder.find_spec('NAME', "
+            "[os.path.dirname(p)]))); m = m or sys.modules.setdefault('NAME', types.ModuleType('NAME')); mp = (m or []) and "
+            "m.__dict__.setdefault('__path__', []); (p not in mp) and mp.append(p)"
+        ).pattern
+        + r"(?:m and setattr\(sys\.modules\['[\w.]+'\], ?'\w+', ?m\))? *"
     ),
-    _exactly("import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'VALUE') == 'VALUE'; enabled and __import__('_distutils_hack')"),
-    _exactly("import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'VALUE') == 'VALUE'; enabled and __import__('_distutils_hack').add_shim()"),
+    _exactly(
+        "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'VALUE') == 'VALUE'; enabled and __import__('_distutils_hack')"
+    ),
+    _exactly(
+        "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'VALUE') == 'VALUE'; enabled and __import__('_distutils_hack').add_shim()"
+    ),
     re.compile(r"import (_*editable_*\w*)(?:; ?\1\.(?:install|bootstrap)\((?:'[^'\n]*'(?:, ?)?)*\))? *"),
     re.compile(r"import (?:coverage; ?coverage\.process_startup\(\)|_virtualenv|_distutils_hack|a1_coverage) *"),
     re.compile(
@@ -52,9 +61,13 @@ _PTH_BENIGN: Final[tuple[re.Pattern[str], ...]] = (
         r""" except:\\n  pass\\n else:\\n  coverage\.process_startup\((?:slug="\w+")?\)'\) *"""
     ),
     _exactly("import sys; sys.__plen = len(sys.path)"),
-    _exactly("import sys; new=sys.path[sys.__plen:]; del sys.path[sys.__plen:]; p=getattr(sys,'__egginsert',0); sys.path[p:p]=new; sys.__egginsert = p+len(new)"),
+    _exactly(
+        "import sys; new=sys.path[sys.__plen:]; del sys.path[sys.__plen:]; p=getattr(sys,'__egginsert',0); sys.path[p:p]=new; sys.__egginsert = p+len(new)"
+    ),
 )
-_RUNS = re.compile(r"\b(?:exec|eval|compile|subprocess|os\.system|popen|spawn|urlopen|urllib|requests|socket|b64decode|base64|marshal|zlib|bun|node|curl|wget|ctypes)\b|https?://")
+_RUNS = re.compile(
+    r"\b(?:exec|eval|compile|subprocess|os\.system|popen|spawn|urlopen|urllib|requests|socket|b64decode|base64|marshal|zlib|bun|node|curl|wget|ctypes)\b|https?://"
+)
 _SUBSTITUTION = re.compile(r"<!@?\(([^\n]{0,2000}?)\)[\"']?(?=\s*[,\]}\n]|$)")
 _GYP_BENIGN = re.compile(
     r"""\s*(?:node\s+(?:-p|-e|--print|--eval)\s+\\?["']?\s*(?:require\(\\?['"](?:node-addon-api|nan|node-api-headers|napi-[\w-]+)[^;&|]*|process\.\w[\w.\[\]'"\\]*\s*)\\?["']?\s*"""
@@ -68,7 +81,10 @@ _FETCH_AND_RUN = re.compile(
     r"|\bbun\s+(?:run\s+)?[\w./-]+\.(?:m|c)?js\b|\b(?:npm|npx)\s+.*\bbun\b|python3?\s+-c\b.*(?:urlopen|exec|b64decode)",
     re.IGNORECASE,
 )
-_ROOT_SCRIPT = re.compile(r"(?:^|[;&|]\s*)(?:node|bun|deno(?:\s+run)?(?:\s+-\w+)*|python3?|sh|bash)\s+(?:\./)?(?:setup|setup_bun|bundle|bun_environment|loader|_index)[\w-]*\.(?:m?js|cjs|py|sh)\b", re.IGNORECASE)
+_ROOT_SCRIPT = re.compile(
+    r"(?:^|[;&|]\s*)(?:node|bun|deno(?:\s+run)?(?:\s+-\w+)*|python3?|sh|bash)\s+(?:\./)?(?:setup|setup_bun|bundle|bun_environment|loader|_index)[\w-]*\.(?:m?js|cjs|py|sh)\b",
+    re.IGNORECASE,
+)
 _BINARY = re.compile(r"(?:^|[;&|]\s*)(?:\./)?(?:[\w-]+/)*[\w-]+(?:\.(?:exe|bin|elf|out))?\s*$")
 _KNOWN_TOOLS = re.compile(
     r"(?:^|[;&|]\s*)(?:npx\s+|yarn\s+|pnpm\s+|npm\s+run\s+|npm\s+|cross-env\s+\S+\s+)?(?:node-gyp(?:-build)?|prebuild-install|prebuildify|husky|tsc|rollup|webpack|vite|lerna|patch-package"
@@ -107,7 +123,9 @@ def _pth(text: str) -> Iterator[Yield]:
             continue
         worse = _RUNS.search(line)
         because = "a .pth line runs code at every start of Python" + (f", with {worse[0]}" if worse else "")
-        yield HOOK.finding(because, evidence=_line(text, m.start()), severity=Severity.CRITICAL if worse else Severity.HIGH, phase=Phase.IMPORT)
+        yield HOOK.finding(
+            because, evidence=_line(text, m.start()), severity=Severity.CRITICAL if worse else Severity.HIGH, phase=Phase.IMPORT
+        )
 
 
 def _gyp(text: str) -> Iterator[Yield]:
@@ -115,7 +133,9 @@ def _gyp(text: str) -> Iterator[Yield]:
         command = m[1].strip()
         yield Mark(kind="hook", text=command[:_TEXT], evidence=_line(text, m.start()))
         if not _GYP_BENIGN.fullmatch(command):
-            yield GYP.finding(f"a command is run while the file is read: {command[:120]}", evidence=_line(text, m.start()), phase=Phase.IMPORT)
+            yield GYP.finding(
+                f"a command is run while the file is read: {command[:120]}", evidence=_line(text, m.start()), phase=Phase.IMPORT
+            )
 
 
 def _package(text: str) -> Iterator[Yield]:
@@ -152,7 +172,9 @@ def _workflow(text: str, name: str) -> Iterator[Yield]:
         yield WORKFLOW.finding("all secrets are written out at once", evidence=_line(text, m.start()))
     trigger = re.search(r"\bpull_request_target\b", text)
     if trigger and (m := _HEAD.search(text)) and "actions/checkout" in text:
-        yield WORKFLOW.finding("code of a pull request is checked out where secrets can be read", evidence=_line(text, m.start()), severity=Severity.MEDIUM)
+        yield WORKFLOW.finding(
+            "code of a pull request is checked out where secrets can be read", evidence=_line(text, m.start()), severity=Severity.MEDIUM
+        )
     if name.startswith("codeql") and title and "codeql" not in text.lower().replace(name, ""):
         yield WORKFLOW.finding("a workflow named after CodeQL does not use it", evidence=_line(text, title.start()), sure=Confidence.MEDIUM)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -34,9 +35,11 @@ _LITERAL = re.compile(
     re.DOTALL,
 )
 _STATEMENT = re.compile(
-    r"(?:^|[;:])[ \t\f]*(?:import[ \t]+(?P<names>[\w.][^\n;]*)|from[ \t]+(?P<module>[\w.]+)[ \t]+import\b)", re.MULTILINE | re.ASCII
+    r"(?P<before>[\n;:])[ \t\f]*(?:import[ \t]+(?P<names>[\w.][^\n;]*)|from[ \t]+(?P<module>[\w.]+)[ \t]+import\b)",
+    re.ASCII,
 )
 _ODD_SPACE = re.compile(r"[^\S \t\n\r\f]")
+_BLANKS: Final = frozenset(" \t\f")
 _NAME = re.compile(r"\s*([A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*)")
 _DYNAMIC = ("import_module", "__import__")
 _CATCHES: Final = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
@@ -133,32 +136,26 @@ def scan(text: str) -> dict[str, Found]:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     blank = _LITERAL.sub(lambda m: " " * len(m[0]), text) if any(c in text for c in "\"'#\\") else text
-    if '"' in blank or "'" in blank or "\\" in blank or _ODD_SPACE.search(blank):
+    if '"' in blank or "'" in blank or "\\" in blank or (not blank.isascii() and _ODD_SPACE.search(blank)):
         raise Unsure
     _balanced(blank)
     found: dict[str, Found] = {}
     if "import" not in blank:
         return found
-    lines: list[int] | None = None
+    blank = "\n" + blank  # so that every statement has something before it; lines then count from 0
+    ends: list[int] | None = None
     for m in _STATEMENT.finditer(blank):
-        start = m.start() if blank[m.start()] != "\n" else m.start() + 1
-        row_start = blank.rfind("\n", 0, m.start("names") if m["names"] else m.start("module")) + 1
-        head = blank[row_start : m.start() + 1]
-        indent = len(blank[row_start:]) - len(blank[row_start:].lstrip(" \t\f")) if blank[row_start : row_start + 1].isspace() else 0
-        if blank[start : start + 1] in (";", ":") and head.strip(" \t;:") and (indent or ":" in head):
-            raise Unsure
-        optional = bool(indent) and _in_function(blank, row_start)
-        if lines is None:
-            lines = [0, *(n.end() for n in re.finditer("\n", text))]
-        at = m.start("names") if m["names"] else m.start("module")
-        _collect(found, m, _line(lines, at), optional)
+        row_start = blank.rfind("\n", 0, m.start() + 1) + 1
+        first = row_start
+        while blank[first : first + 1] in _BLANKS:
+            first += 1
+        if m["before"] != "\n" and (first > row_start or ":" in blank[row_start : m.start() + 1]):
+            raise Unsure  # `if x: import y`
+        optional = first > row_start and _in_function(blank, row_start)
+        if ends is None:
+            ends = [n.start() for n in re.finditer("\n", "\n" + text)]
+        _collect(found, m, bisect_right(ends, m.end("before")), optional)
     return found
-
-
-def _line(starts: list[int], offset: int) -> int:
-    from bisect import bisect_right
-
-    return bisect_right(starts, offset)
 
 
 def _collect(found: dict[str, Found], m: re.Match[str], line: int, optional: bool) -> None:

@@ -39,7 +39,9 @@ _FILE_ENDS = frozenset(
     b" tar whl lock xml pdf ipynb pkl npz npy c h cc cpp rs go java rb php wav mp3 mp4 log env conf parquet arrow jsonl tsx jsx vue map".split()
 )
 _DATA = frozenset({"csv", "jsonl"})
-_QUIET = frozenset({b"localhost", b"example.com", b"example.org", b"example.net", b"www.w3.org", b"schemas.xmlsoap.org", b"json-schema.org"})
+_QUIET = frozenset(
+    {b"localhost", b"example.com", b"example.org", b"example.net", b"www.w3.org", b"schemas.xmlsoap.org", b"json-schema.org"}
+)
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
@@ -105,7 +107,11 @@ def _found(low: bytes, wanted: dict[bytes, bool], keep_hosts: bool) -> Iterator[
         for m in _ADDRESS_TAIL.finditer(text):
             if first := _DIGITS.search(text, max(m.start() - 4, 0), m.start()):
                 address = first[0] + m[0]
-                if all(int(part) < 256 for part in address.split(b".")) and not address.startswith((b"0.", b"127.")) and address.count(b".0") < 3:
+                if (
+                    all(int(part) < 256 for part in address.split(b"."))
+                    and not address.startswith((b"0.", b"127."))
+                    and address.count(b".0") < 3
+                ):
                     yield "address", address, first.start()
 
 

@@ -21,4 +21,4 @@ ROWS: tuple[Row, ...] = (
             "devcontainer.json",
         ),
     ),
-)  # fmt: skip
+)

@@ -122,6 +122,7 @@ ROWS: tuple[Row, ...] = (
         names=("*.yaml", "*.yml", "*.json", "*.toml", "*.gin", ".env*", "*.env"),
         triggers=_CONFIG_STEMS,
     ),
+    Row(name="documents.pointer", module=f"{_HERE}.pointer", formats=frozenset({"lfs-pointer", "annex-link"})),
     Row(name="documents.meta", module=f"{_HERE}.meta", names=("meta.json",)),
     Row(
         name="documents.runs",
