@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlsbom.export.licenses import as_expression
 from mlsbom.model import Assessment, Component, Grade, Kind, TensorTable
+from mlsbom.survey.licensing import as_expression
 
 
 def diff(old: Assessment, new: Assessment) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mlsbom.packages import snapshot
 from mlsbom.packages.names import normalise
-from mlsbom.packages.similarity import Words
+from mlsbom.packages.score import Words
 
 ROOT = Path(__file__).resolve().parent.parent / "signatures"
 FEWEST = 8

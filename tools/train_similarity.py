@@ -24,10 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlsbom.knowledge import Packs
-from mlsbom.packages import popular, similarity
+from mlsbom.packages import popular, slips
 from mlsbom.packages.names import normalise
 from mlsbom.packages.popular import Popular
-from mlsbom.packages.similarity import FEATURES, Model, Tree, Words, features, strip
+from mlsbom.packages.score import FEATURES, Model, Tree, Words, features
+from mlsbom.packages.slips import strip
 
 Floats = NDArray[np.float64]
 ROOT = Path(__file__).resolve().parent.parent / "signatures"
@@ -80,7 +81,7 @@ def slip(name: str, rng: random.Random, keys: dict[str, list[str]]) -> str:
         elif roll < 0.99:
             out = "-".join(rng.sample(words := name.split("-"), len(words)))
         else:
-            affix = rng.choice(similarity.AFFIXES)
+            affix = rng.choice(slips.AFFIXES)
             out = rng.choice((f"{name}-{affix}", f"{affix}-{name}", name + affix, affix + name))
         out = out.strip("-")
         if out != name and out and "--" not in out:
@@ -90,7 +91,7 @@ def slip(name: str, rng: random.Random, keys: dict[str, list[str]]) -> str:
 def squats(known: Popular, registered: set[str], rng: random.Random) -> list[tuple[str, str]]:
     """(squat, target) pairs; better known targets are drawn more often (rank as the square of a uniform number)."""
     keys: dict[str, list[str]] = defaultdict(list)
-    for a, b in sorted(similarity._KEYBOARD):
+    for a, b in sorted(slips.KEYBOARD):
         if b != "-":
             keys[a].append(b)
     names = list(known.ranks)

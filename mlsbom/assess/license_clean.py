@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mlsbom.assess.view import NA, Check, Outcome, View, failed_by, not_shown, passed
-from mlsbom.export.licenses import as_expression
 from mlsbom.model import SEVERITY_ORDER, Component, Kind, Severity
+from mlsbom.survey.licensing import as_expression
 
 C = "license-clean"
 NONE = (Kind.SERVICE, Kind.CONTAINER, Kind.TOKENIZER, Kind.TEMPLATE, Kind.AGENT_TOOL)

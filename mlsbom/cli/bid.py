@@ -102,7 +102,7 @@ def _check(folder: Path, target: str | None, trust: tuple[str, ...], identity: s
     signatures = sorted(p for p in os.listdir(folder) if p.startswith(MANIFEST) and p != MANIFEST)
     state = "unsigned"
     if signatures:
-        verdict = verify(str(folder / MANIFEST), signature=str(folder / signatures[0]), trusted=trust, identity=identity)
+        verdict = verify(str(folder / MANIFEST), signature=str(folder / signatures[0]), trust=trust, identity=identity)
         state = verdict["verdict"]
         if state != "verified":
             rows.append({"what": "signature", "where": signatures[0], "detail": f"{state}: {verdict['reason']}"})

@@ -7,8 +7,8 @@ import io
 from typing import Final
 
 from mlsbom.export.cyclonedx.values import location, text
-from mlsbom.export.licenses import as_expression
 from mlsbom.model import Assessment
+from mlsbom.survey.licensing import as_expression
 
 COLUMNS: Final = (
     "kind",

@@ -37,7 +37,7 @@ _STRONG: Final = re.compile(
     r"(?i)\b(?:may|can|will|should) (?:not|only)\b|\b(?:must|shall)\b|\bcannot\b|\bonly (?:if|"
     r"for|in|to|with|on|as|by|when|where)\b|\bprohibit|\bforbid|\bnot (?:be )?(?:permitted|granted"
     r"|allowed|licensed)\b"
-    r"|\byou (?:must|agree|may not)\b|\bprovided that\b|\bsubject to (?:the )?(?:following|additional)"
+    r"|\byou (?:must|agree|may not)\b|\bprovided that\b|\bsubject to (?:the )?(?:following |additional )+(?:terms|conditions|restrictions|limitations)"
     r"|\bunless you\b|\bright to (?:use|access)\b"
 )
 _HARMLESS: Final = re.compile(
@@ -146,7 +146,7 @@ def _consume(reading: _Reading) -> tuple[list[references.Match], bytes]:
         matches = []
         for reference in known.nearest(text):
             match = known.compare(reference, text)
-            if _accepted(match, taken):
+            if _accepted(match, taken, any(m.reference.id == reference.id for m in out)):
                 matches.append(match)
                 if not match.missing and match.covered >= 0.97 * taken.count(0):
                     break  # nothing can explain more
@@ -162,11 +162,13 @@ def _consume(reading: _Reading) -> tuple[list[references.Match], bytes]:
     return out, bytes(taken)
 
 
-def _accepted(match: references.Match, taken: bytearray) -> bool:
+def _accepted(match: references.Match, taken: bytearray, again: bool) -> bool:
+    """Whether a match is good enough; `again`: a further copy of what was found, with other holders in its slots."""
     if match.reference.custom:
         span = match.mask.rindex(1) - match.mask.index(1) + 1 if match.covered else 0
         return match.containment >= SAME and match.covered >= SAME * min(span, taken.count(0))
-    return match.missing <= max(3, (1 - TEMPLATE) * match.reference.needed)
+    slots = (1 - TEMPLATE) * match.reference.needed
+    return match.missing <= max(3, 2 * slots if again else slots)
 
 
 def _titled(reading: _Reading, title: titles.Title, matches: list[references.Match]) -> Identified:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from mlsbom.knowledge import Packs
-from mlsbom.packages.similarity import FEATURES, Index, Model, Target, Words, comparable
+from mlsbom.packages.score import FEATURES, Model, Words
+from mlsbom.packages.similarity import Index, Target
+from mlsbom.packages.slips import comparable
 
 ECOSYSTEMS: Final[tuple[str, ...]] = ("pypi", "npm")
 """Ecosystems with a list of popular names."""

@@ -12,13 +12,13 @@ from typing import Final, TypeVar
 from mlsbom.errors import PackError, UsageError
 from mlsbom.knowledge import Packs
 from mlsbom.model import Severity
-from mlsbom.packages import feed, overrides, popular, similarity, snapshot
+from mlsbom.packages import feed, overrides, popular, score, slips, snapshot
 from mlsbom.packages.confusables import fold
 from mlsbom.packages.feed import Entry
 from mlsbom.packages.names import normalise, valid
 from mlsbom.packages.overrides import Override
 from mlsbom.packages.popular import Popular
-from mlsbom.packages.similarity import Match
+from mlsbom.packages.score import Match
 from mlsbom.packages.snapshot import Snapshot
 from mlsbom.packages.spans import holds
 from mlsbom.packages.specifiers import admits, exact, same
@@ -130,7 +130,7 @@ class Judge:
         if known is None:
             return
         skip = known.ranks if "popular" not in self.without else {}
-        asked = [similarity.comparable(n, ecosystem) for n in {str(normalise(n, ecosystem)) for n in names if n.isascii()} if n not in skip]
+        asked = [slips.comparable(n, ecosystem) for n in {str(normalise(n, ecosystem)) for n in names if n.isascii()} if n not in skip]
         if len(asked) >= BULK:
             known.index.prepare(sorted(asked))
 
@@ -229,7 +229,7 @@ class Judge:
         match = None
         if model and words:
             below = known.ranks.get(name)
-            match = similarity.best(similarity.comparable(name, eco), name, known.index, words, model, below=below)
+            match = score.best(slips.comparable(name, eco), name, known.index, words, model, below=below)
         score = match.score if match else 0.0
         strict, loose, absent = (model.strict, model.loose, model.absent) if model else (2.0, 2.0, 2.0)
         registry = self._snapshot(eco)

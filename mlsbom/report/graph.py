@@ -91,7 +91,7 @@ def graph(a: Assessment) -> str:
 
 
 def _line(c: Component) -> str:
-    from mlsbom.export.licenses import as_expression
+    from mlsbom.survey.licensing import as_expression
 
     return " · ".join(x for x in ((c.version or "")[:12], as_expression(c) or "") if x)
 

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from mlsbom.assess.findings import where_text
 from mlsbom.assess.rubric import BY_ID
-from mlsbom.export.licenses import as_expression
 from mlsbom.model import SEVERITY_ORDER, Assessment, Component, Grade, Status
 from mlsbom.report.graph import graph, strip
 from mlsbom.report.table import CRITERIA, clean, number, size
 from mlsbom.report.words import WORDS
+from mlsbom.survey.licensing import as_expression
 
 TEMPLATE: Final = Path(__file__).resolve().parent / "report.html.j2"
 ROLES: Final = ("application", "model", "dataset", "package", "service", "container", "code", "agent-tool")

@@ -7,9 +7,9 @@ from collections import Counter
 from typing import Final
 
 from mlsbom.assess.findings import where_text
-from mlsbom.export.licenses import as_expression
 from mlsbom.model import Assessment, Kind, Severity, Status
 from mlsbom.report.table import CRITERIA, clean, summary
+from mlsbom.survey.licensing import as_expression
 
 MOST: Final = 40
 MARKS: Final = {Severity.CRITICAL: "🟥", Severity.HIGH: "🟧", Severity.MEDIUM: "🟨", Severity.LOW: "🟦", Severity.INFO: "⬜"}

@@ -7,8 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from mlsbom.assess.findings import where_text
-from mlsbom.export.licenses import as_expression
 from mlsbom.model import SEVERITY_ORDER, Assessment, Component, Kind, Severity, Status
+from mlsbom.survey.licensing import as_expression
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

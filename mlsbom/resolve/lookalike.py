@@ -27,7 +27,8 @@ from mlsbom.model import (
     Status,
     Survey,
 )
-from mlsbom.packages.similarity import Index, Target, kind_of, strip
+from mlsbom.packages.similarity import Index, Target
+from mlsbom.packages.slips import WORDS, kind_of, strip
 from mlsbom.packages.verdict import Judge, Verdict
 from mlsbom.resolve import Asked
 from mlsbom.resolve.malicious import judge_of
@@ -165,8 +166,6 @@ class Hub:
 
 def _hub(survey: Survey, hub: Hub) -> Iterator[Observed]:
     """Hub repositories that are referred to: look-alikes, and those without a commit."""
-    from mlsbom.packages.similarity import WORDS
-
     for o in survey.observed:
         fact = o.fact
         if (

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from mlsbom.knowledge import Packs
 from mlsbom.packages import popular
 from mlsbom.packages.popular import Popular
-from mlsbom.packages.similarity import FEATURES, Index, Match, Target, best, comparable, features, kind_of, strip
+from mlsbom.packages.score import FEATURES, Match, best, features
+from mlsbom.packages.similarity import Index, Target
+from mlsbom.packages.slips import comparable, kind_of, strip
 
 NAMES = st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?", fullmatch=True)
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 from mlsbom.export.cyclonedx.modelcard import model_card
 from mlsbom.export.cyclonedx.values import evidence, iri, location, prop, relative, source_prop, text
 from mlsbom.export.index import Index
-from mlsbom.export.licenses import expression_of, name_of, shown, simple
 from mlsbom.model import Component, Graph, Kind, License, Role
+from mlsbom.survey.licensing import expression_of, name_of, shown, simple
 from mlsbom.survey.units import is_weights
 
 Tree = dict[str, Any]

@@ -13,8 +13,8 @@ from typing import Any, Final
 from mlsbom.export.cyclonedx.build import NAMESPACE
 from mlsbom.export.cyclonedx.values import clean, iri, location, plain, text
 from mlsbom.export.index import Index
-from mlsbom.export.licenses import as_expression, expression_of, license_ref, name_of, spdx
 from mlsbom.model import Assessment, Component, Kind, Relationship
+from mlsbom.survey.licensing import as_expression, expression_of, license_ref, name_of, spdx
 
 Tree = dict[str, Any]
 CREATION: Final = "_:creation"

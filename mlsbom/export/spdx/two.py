@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from mlsbom.export.cyclonedx.build import NAMESPACE
 from mlsbom.export.cyclonedx.values import clean, location, plain, text
-from mlsbom.export.licenses import expression_of, license_ref, name_of, spdx
 from mlsbom.model import Assessment, Component, Kind
+from mlsbom.survey.licensing import expression_of, license_ref, name_of, spdx
 
 Tree = dict[str, Any]
 PURPOSE: Final = {
