@@ -57,7 +57,7 @@ def entries(lists: Path, waves: Waves) -> dict[str, list[Entry]]:
     for line in (lists / "malicious_names.jsonl").read_text("utf-8").splitlines():
         row = json.loads(line)
         eco = ecosystem(row["e"])
-        name = normalise(row["n"], eco)
+        name = str(normalise(row["n"], eco))
         versions = EVERY if row["v"] == "*" else tuple(sorted(row["v"]))
         wave = campaign.get(row["id"], "")
         releases = listed.get((eco, name), {})

@@ -263,8 +263,10 @@ def _conditions(reading: _Reading, items: dict[str, Found], taken: bytes) -> boo
     extra = [w for w, mark in zip(text.words, taken, strict=True) if not mark]
     if _TELLING & set(extra) or (len(items) == 1 and _inserted(text, taken)):
         return True
-    covered = {line for line, mark in zip(text.at, taken, strict=True) if mark}
-    free = frozenset(range(1, len(text.lines) + 1)) - covered
+    balance: dict[int, int] = {}
+    for line, mark in zip(text.at, taken, strict=True):
+        balance[line] = balance.get(line, 0) + (1 if mark else -1)
+    free = frozenset(n for n in range(1, len(text.lines) + 1) if balance.get(n, -1) < 0)
     pieces = (s for start, piece in notices.runs(text, free) for _, s in clauses.sentences(piece))
     return any(_STRONG.search(s) and not _HARMLESS.search(s) for s in pieces)
 

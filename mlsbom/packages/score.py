@@ -15,10 +15,10 @@ import msgspec
 from mlsbom.packages.similarity import Candidate, Index, Target
 from mlsbom.packages.slips import AFFIXES, KINDS, WORDS, prefix, strip
 
-_GENERIC = frozenset(AFFIXES) | frozenset(["core", "client", "server", "common", "helper", "helpers", "plugin", "gpu", "cpu", "ml", "data", "app", "web", "async", "base"])
+_GENERIC = frozenset(AFFIXES) | frozenset(
+    ["core", "client", "server", "common", "helper", "helpers", "plugin", "gpu", "cpu", "ml", "data", "app", "web", "async", "base"]
+)
 _VOWELS = frozenset("aeiouy")
-
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,6 @@ class Match:
         """In words."""
         known = f", a name for {self.target.means}" if self.target.means != self.target.written else ""
         return f"like {self.target.written}{known} (rank {self.target.rank}): {WORDS[self.kind]}"
-
-
 
 
 class Words:
@@ -77,13 +75,37 @@ class Words:
         return max((min(self.count(stripped[:i]), self.count(stripped[i:])) for i in range(3, len(stripped) - 2)), default=0.0)
 
 
-
-
-FEATURES: Final[tuple[str, ...]] = tuple(
-    (
-        "kind distance length longer rank same_first same_last prefix suffix tokens target_tokens new_tokens new_count_min new_count_max lost_count_min"
-        " hyphens digits near1 near2 mean_rarity most_rarity rarer more_rare halves generic vowel alias target_count name_count share"
-    ).split()
+FEATURES: Final[tuple[str, ...]] = (
+    "kind",
+    "distance",
+    "length",
+    "longer",
+    "rank",
+    "same_first",
+    "same_last",
+    "prefix",
+    "suffix",
+    "tokens",
+    "target_tokens",
+    "new_tokens",
+    "new_count_min",
+    "new_count_max",
+    "lost_count_min",
+    "hyphens",
+    "digits",
+    "near1",
+    "near2",
+    "mean_rarity",
+    "most_rarity",
+    "rarer",
+    "more_rare",
+    "halves",
+    "generic",
+    "vowel",
+    "alias",
+    "target_count",
+    "name_count",
+    "share",
 )
 
 

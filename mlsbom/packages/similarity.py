@@ -160,5 +160,3 @@ class Index:
         if 1 < len(tokens) <= MOST_TOKENS:
             runs = ["-".join(tokens[i:j]) for i in range(len(tokens)) for j in range(i + 1, len(tokens) + 1) if j - i < len(tokens)]
             add([t for run in runs if len(run) > 3 and (t := self.by_name.get(run))], "combo", 0)
-
-

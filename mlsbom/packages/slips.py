@@ -5,8 +5,26 @@ from __future__ import annotations
 import re
 from typing import Final
 
-KINDS: Final[tuple[str, ...]] = tuple(
-    "same transpose repeat derepeat homoglyph keyboard omit insert skeleton subst edgeinsert plural two suffixdigit order affix other digit combo".split()
+KINDS: Final[tuple[str, ...]] = (
+    "same",
+    "transpose",
+    "repeat",
+    "derepeat",
+    "homoglyph",
+    "keyboard",
+    "omit",
+    "insert",
+    "skeleton",
+    "subst",
+    "edgeinsert",
+    "plural",
+    "two",
+    "suffixdigit",
+    "order",
+    "affix",
+    "other",
+    "digit",
+    "combo",
 )
 """Kinds of a slip, most telling first (specs of packages, section 3)."""
 
@@ -33,8 +51,32 @@ WORDS: Final[dict[str, str]] = {
 }
 
 _KEYS = ("1234567890-", "qwertyuiop", "asdfghjkl", "zxcvbnm")
-AFFIXES: Final[tuple[str, ...]] = tuple("python tools utils tool util test lib pip dev new pro sdk api cli py js ai v2 x s 1 2 3".split())
-_TWINS = [pair.split("-") for pair in "0-o 1-l 1-i i-l 5-s 3-e 4-a 8-b 9-g u-v c-k q-g".split()]
+AFFIXES: Final[tuple[str, ...]] = (
+    "python",
+    "tools",
+    "utils",
+    "tool",
+    "util",
+    "test",
+    "lib",
+    "pip",
+    "dev",
+    "new",
+    "pro",
+    "sdk",
+    "api",
+    "cli",
+    "py",
+    "js",
+    "ai",
+    "v2",
+    "x",
+    "s",
+    "1",
+    "2",
+    "3",
+)
+_TWINS = [pair.split("-") for pair in ["0-o", "1-l", "1-i", "i-l", "5-s", "3-e", "4-a", "8-b", "9-g", "u-v", "c-k", "q-g"]]
 _HOMOGLYPHS = frozenset(p for a, b in _TWINS for p in ((a, b), (b, a)))
 _SKELETON = str.maketrans({"0": "o", "1": "l", "i": "l", "3": "e", "4": "a", "5": "s", "8": "b", "9": "g"})
 
@@ -107,5 +149,3 @@ def kind_of(name: str, target: str) -> str:
     if not added:
         return "omit"
     return "edgeinsert" if last or shorter == longer[1:] else "insert"
-
-

@@ -12,18 +12,19 @@ from typing import Final, TypeVar
 from mlsbom.errors import PackError, UsageError
 from mlsbom.knowledge import Packs
 from mlsbom.model import Severity
-from mlsbom.packages import feed, overrides, popular, score, slips, snapshot
+from mlsbom.packages import feed, overrides, popular, slips, snapshot
 from mlsbom.packages.confusables import fold
 from mlsbom.packages.feed import Entry
 from mlsbom.packages.names import normalise, valid
 from mlsbom.packages.overrides import Override
 from mlsbom.packages.popular import Popular
-from mlsbom.packages.score import Match
+from mlsbom.packages.score import Match, Model, best
 from mlsbom.packages.snapshot import Snapshot
 from mlsbom.packages.spans import holds
 from mlsbom.packages.specifiers import admits, exact, same
 
 T = TypeVar("T")
+_Found = tuple["Verdict", Severity, str]
 
 PARTS: Final[tuple[str, ...]] = ("feed", "snapshot", "popular")
 """Data that can be left out."""
@@ -195,68 +196,70 @@ class Judge:
 
     def _by_name(self, name: str, eco: str, specifier: str, known: Popular | None, ranked: bool, *, alike: bool) -> Answer:
         """Steps 2 to 6. `alike`: the name was written with letters of other scripts that look like these."""
+        found, match = self._alike(name, known) if alike else self._plain(name, eco, known, ranked)
+        verdict, severity, why = found
+        because = (
+            f"{name} is a name that the registry did not have"
+            if verdict is Verdict.UNKNOWN
+            else f"{name} is {match.because if match else why}"
+        )
+        left_out = "".join(f"; {part} left out" for part in PARTS if part in self.without)
+        shown = match is not None and (match.near if verdict is Verdict.UNKNOWN else verdict is not Verdict.OK)
+        answer = Answer(
+            name=name,
+            ecosystem=eco,
+            specifier=specifier,
+            verdict=verdict,
+            severity=severity,
+            why=why + left_out,
+            because=because,
+            target=match.target.means if match and shown else None,
+            score=match.score if match else None if known is None or ranked or alike else 0.0,
+        )
+        return _with(answer, target=name) if alike and verdict is Verdict.TYPOSQUAT else answer
 
-        def answer(verdict: Verdict, severity: Severity, why: str, match: Match | None = None, show: bool = True) -> Answer:
-            left_out = "".join(f"; {part} left out" for part in PARTS if part in self.without)
-            because = (
-                f"{name} is a name that the registry did not have"
-                if verdict is Verdict.UNKNOWN
-                else f"{name} is {match.because if match else why}"
-            )
-            return Answer(
-                name=name,
-                ecosystem=eco,
-                specifier=specifier,
-                verdict=verdict,
-                severity=severity,
-                why=why + left_out,
-                because=because,
-                target=match.target.means if match and show else None,
-                score=match.score if match else 0.0 if known else None,
-            )
+    def _alike(self, name: str, known: Popular | None) -> tuple[_Found, None]:
+        """A name in letters of other scripts, which no registry takes."""
+        popular_one = known is not None and name in known.ranks
+        why = f"written with letters of other scripts that look like {name}"
+        return (Verdict.TYPOSQUAT if popular_one else Verdict.UNKNOWN, Severity.HIGH, why), None
 
-        if alike:
-            target = known.ranks.get(name) if known else None
-            why = f"written with letters of other scripts that look like {name}"
-            return _with(answer(Verdict.TYPOSQUAT if target else Verdict.UNKNOWN, Severity.HIGH, why), target=name if target else None)
+    def _plain(self, name: str, eco: str, known: Popular | None, ranked: bool) -> tuple[_Found, Match | None]:
+        """Step 2, then what the name is like and whether the registry has it."""
         if known is None:
-            return answer(Verdict.OK, Severity.INFO, f"not in the feed; neither existence nor look-alikes are checked for {eco}")
+            return (Verdict.OK, Severity.INFO, f"not in the feed; neither existence nor look-alikes are checked for {eco}"), None
         if ranked:
             rank = known.ranks.get(name)
-            return _with(answer(Verdict.OK, Severity.INFO, f"rank {rank} of {eco}" if rank else "a well-known project"), score=None)
+            return (Verdict.OK, Severity.INFO, f"rank {rank} of {eco}" if rank else "a well-known project"), None
         model = self._have("popular", lambda: popular.model(self.packs))
         words = self._have("popular", lambda: popular.words(self.packs))
-        match = None
-        if model and words:
-            below = known.ranks.get(name)
-            match = score.best(slips.comparable(name, eco), name, known.index, words, model, below=below)
+        if model is None or words is None:
+            return (Verdict.OK, Severity.INFO, "not in the feed; look-alikes not checked"), None
+        match = best(slips.comparable(name, eco), name, known.index, words, model, below=known.ranks.get(name))
         score = match.score if match else 0.0
-        strict, loose, absent = (model.strict, model.loose, model.absent) if model else (2.0, 2.0, 2.0)
+        like = match.why if match else "not like a popular name"
         registry = self._snapshot(eco)
-        like = match.why if match else ""
         if registry is None:
-            left = "snapshot" in self.without
-            if score >= strict:
-                return answer(
-                    Verdict.TYPOSQUAT if left else Verdict.REVIEW,
-                    Severity.HIGH if left else Severity.LOW,
-                    f"{like}; existence not checked",
-                    match,
-                )
-            if left and score >= loose:
-                return answer(Verdict.REVIEW, Severity.LOW, f"{like}; existence not checked", match)
-            return answer(Verdict.OK, Severity.INFO, "not like a popular name; existence not checked", match, show=False)
+            return self._unseen(score, like, model), match
         young = registry.young(name)
         if name not in registry or young:
             where = f"first seen shortly before {registry.date}" if young else f"not on the registry on {registry.date}"
-            if score >= absent:
-                return answer(Verdict.TYPOSQUAT, Severity.HIGH if score >= loose else Severity.MEDIUM, f"{like}; {where}", match)
+            if score >= model.absent:
+                return (Verdict.TYPOSQUAT, Severity.HIGH if score >= model.loose else Severity.MEDIUM, f"{like}; {where}"), match
             if not young:
-                why = f"{where}: private, removed, newer, or invented"
-                return answer(Verdict.UNKNOWN, Severity.LOW, why, match, show=match is not None and match.near)
-        if score >= strict:
-            return answer(Verdict.REVIEW, Severity.LOW, f"registered and little used, but {like}", match)
-        return answer(Verdict.OK, Severity.INFO, f"registered on {registry.date}; not like a popular name", match, show=False)
+                return (Verdict.UNKNOWN, Severity.LOW, f"{where}: private, removed, newer, or invented"), match
+        if score >= model.strict:
+            return (Verdict.REVIEW, Severity.LOW, f"registered and little used, but {like}"), match
+        return (Verdict.OK, Severity.INFO, f"registered on {registry.date}; not like a popular name"), match
+
+    def _unseen(self, score: float, like: str, model: Model) -> _Found:
+        """Steps 3 to 5 without a snapshot: left out on purpose the name alone decides, else nothing more than a review comes of it."""
+        alone = "snapshot" in self.without
+        if score >= model.strict and alone:
+            return Verdict.TYPOSQUAT, Severity.HIGH, f"{like}; existence not checked"
+        if score >= (model.loose if alone else model.strict):
+            return Verdict.REVIEW, Severity.LOW, f"{like}; existence not checked"
+        return Verdict.OK, Severity.INFO, "not like a popular name; existence not checked"
 
 
 def _is(pin: str, bad: str, eco: str) -> bool:

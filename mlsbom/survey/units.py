@@ -10,6 +10,9 @@ from mlsbom.model import Dependency, LicenseClaim, Observed, Reference, Role, St
 
 MODEL_FIELDS = frozenset({"architecture", "architecture_family", "task", "library", "component_class", "metric"})
 _UPSTREAM = re.compile(r"^bases/(datasets/)?([^/]+/[^/]+)(?:/|$)")
+_POINTED = tuple(
+    ".safetensors .bin .pt .pth .ckpt .gguf .onnx .h5 .keras .pkl .joblib .tflite .msgpack .nemo .npz .pb".split()  # noqa: SIM905
+)
 _CARD = re.compile(r"(^|/)(readme|model_?card|modelcard|dataset_?card)[^/]*\.(md|markdown|txt|rst)$", re.I)
 
 
@@ -42,7 +45,7 @@ class Units:
         self.units: dict[str, Unit] = {"": Unit("")}
         self._nearest: dict[str, Unit] = {}
         pipelines: set[str] = set()
-        weights = [a.path for a in survey.artifacts if is_weights(a.formats)]
+        weights = [a.path for a in survey.artifacts if is_weights(a.formats, a.path)]
         weight_folders = {folder_of(p) for p in weights}
         for o in observed:
             if isinstance(o.fact, Statement) and o.fact.field == "component_class":
@@ -125,8 +128,10 @@ class Units:
         return known
 
 
-def is_weights(formats: tuple[str, ...]) -> bool:
-    """Whether an artifact holds weights, by its formats."""
+def is_weights(formats: tuple[str, ...], path: str = "") -> bool:
+    """Whether an artifact holds weights, by its formats; of a pointer, by the name of what it stands for."""
+    if any(FAMILY.get(f) == "pointer" for f in formats):
+        return path.lower().endswith(_POINTED)
     return any(FAMILY.get(f) == "weights" for f in formats)
 
 

@@ -113,8 +113,10 @@ class Tree(Protocol):
 def new_hash(algorithm: str) -> Any:
     """A hash object; `unsupported-algorithm` for one that is not known."""
     if algorithm == "blake3":
-        import blake3
-
+        try:
+            import blake3
+        except ImportError as e:
+            raise Refused("unsupported-algorithm", "blake3: its package is not installed") from e
         return blake3.blake3()
     if algorithm not in HASHES:
         raise Refused("unsupported-algorithm", f"digest {algorithm[:40]!r}")

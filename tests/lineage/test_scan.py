@@ -1,4 +1,4 @@
-"""In a scan: fingerprints only where the registry has something to compare, findings that say no more than the numbers, nothing for others."""
+"""In a scan: fingerprints only where the registry has something to compare, findings that say what the numbers say, silence else."""
 
 from __future__ import annotations
 

@@ -314,6 +314,18 @@ def test_what_a_project_says_of_itself() -> None:
     assert stated == {"name": "x", "version": "1", "python_requires": ">=3.9", "url": {"type": "vcs", "url": "https://github.com/o/x"}}
 
 
+def test_calls_of_installers_in_code() -> None:
+    text = "import os, subprocess, sys\nos.system('pip install a==1')\nsubprocess.run([sys.executable, '-m', 'pip', 'install', 'b'])\nprint('pip install c')\n"
+    assert packages("m.py", text) == [("pypi", "a", "==1", "1", 2), ("pypi", "b", "", None, 3)]
+
+
+def test_direct_url() -> None:
+    text = '{"url": "https://bob:pw@github.com/o/x", "vcs_info": {"vcs": "git", "commit_id": "0123456789012345678901234567890123456789"}}'
+    found = [f for f in read("site-packages/x-1.0.dist-info/direct_url.json", text) if isinstance(f, Dependency)]
+    assert [(f.name, f.source, f.ref, f.resolved) for f in found] == [("x", "vcs", "git+https://github.com/o/x@0123456789012345678901234567890123456789", "1.0")]
+    assert "pw" not in str(read("site-packages/x-1.0.dist-info/direct_url.json", text))
+
+
 def test_installed_copies() -> None:
     found = [
         f

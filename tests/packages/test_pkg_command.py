@@ -71,7 +71,9 @@ def test_npm_takes_both_spellings() -> None:
         run("check", "--format", "jsonl", "--ecosystem", "npm", "@ctrl/tinycolor@4.1.1", "@ctrl/tinycolor==4.1.1", "chalk@^5.0.0")
     )
     assert [(r["name"], r["specifier"], r["verdict"]) for r in found] == [
-        ("@ctrl/tinycolor", "4.1.1", "affected"), ("@ctrl/tinycolor", "==4.1.1", "affected"), ("chalk", "^5.0.0", "possibly-affected"),
+        ("@ctrl/tinycolor", "4.1.1", "affected"),
+        ("@ctrl/tinycolor", "==4.1.1", "affected"),
+        ("chalk", "^5.0.0", "possibly-affected"),
     ]
 
 

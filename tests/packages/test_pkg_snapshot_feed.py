@@ -56,8 +56,12 @@ def test_a_damaged_snapshot_is_refused(raw: bytes) -> None:
 
 ENTRIES = st.builds(
     Entry,
-    st.from_regex(r"[a-z]{1,9}", fullmatch=True), st.from_regex(r"MAL-[0-9]{1,4}", fullmatch=True), st.sampled_from(["", "2026-01-01"]),
-    st.one_of(st.just(("*",)), st.lists(st.from_regex(r"[0-9]\.[0-9]", fullmatch=True), min_size=1, unique=True).map(lambda v: tuple(sorted(v)))),
+    st.from_regex(r"[a-z]{1,9}", fullmatch=True),
+    st.from_regex(r"MAL-[0-9]{1,4}", fullmatch=True),
+    st.sampled_from(["", "2026-01-01"]),
+    st.one_of(
+        st.just(("*",)), st.lists(st.from_regex(r"[0-9]\.[0-9]", fullmatch=True), min_size=1, unique=True).map(lambda v: tuple(sorted(v)))
+    ),
     st.sampled_from(["", "hades"]),
 )
 

@@ -44,9 +44,11 @@ def record(id_: str, name: str, eco: str = "PyPI", **affected: Any) -> dict[str,
 
 WHOLE: dict[str, Any] = {"ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}]}
 RECORDS = [
-    record("MAL-9", "New_Evil", **WHOLE), record("MAL-8", "half-bad", versions=["2.0", "2.1"], **WHOLE),
+    record("MAL-9", "New_Evil", **WHOLE),
+    record("MAL-8", "half-bad", versions=["2.0", "2.1"], **WHOLE),
     record("MAL-7", "between", ranges=[{"type": "SEMVER", "events": [{"introduced": "1.0"}, {"fixed": "1.5"}]}]),
-    record("MAL-2", "older-stuff", versions=["1.0"]) | {"withdrawn": "2026-10-01T00:00:00Z"}, record("MAL-3", "bad", "npm", versions=["3.0.0"]),
+    record("MAL-2", "older-stuff", versions=["1.0"]) | {"withdrawn": "2026-10-01T00:00:00Z"},
+    record("MAL-3", "bad", "npm", versions=["3.0.0"]),
     record("GHSA-x", "numpy", ranges=[{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "1.0"}]}]),
 ]
 
@@ -78,8 +80,14 @@ def test_records_are_merged_whatever_their_wrapping(root: Path, tmp_path: Path, 
     assert updates.problems(into) == []
     judge = Judge(Packs(into), without=["snapshot"], now=DATE)
     for name, eco, specifier, verdict in [
-        ("new.evil", "pypi", "", "malicious"), ("half-bad", "pypi", "==2.0", "affected"), ("half-bad", "pypi", "==1.9", "ok"), ("between", "pypi", "==1.4", "affected"),
-        ("between", "pypi", "==1.5", "ok"), ("older-stuff", "pypi", "==1.0", "ok"), ("bad", "npm", "3.0.0", "affected"), ("evil", "pypi", "", "malicious"),
+        ("new.evil", "pypi", "", "malicious"),
+        ("half-bad", "pypi", "==2.0", "affected"),
+        ("half-bad", "pypi", "==1.9", "ok"),
+        ("between", "pypi", "==1.4", "affected"),
+        ("between", "pypi", "==1.5", "ok"),
+        ("older-stuff", "pypi", "==1.0", "ok"),
+        ("bad", "npm", "3.0.0", "affected"),
+        ("evil", "pypi", "", "malicious"),
     ]:
         assert judge.judge(name, eco, specifier).verdict == verdict, name
     assert updates.read_index(into)["serial"] == updates.read_index(root)["serial"] + 1

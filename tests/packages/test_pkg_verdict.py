@@ -26,10 +26,21 @@ def judge() -> Judge:
 @pytest.mark.parametrize(
     ("name", "specifier", "verdict"),
     [
-        ("colorinal", "", "malicious"), ("COLORINAL", "==9", "malicious"), ("litellm", "==1.82.7", "affected"), ("LiteLLM", "==1.82.7.0", "affected"),
-        ("litellm", ">=1.82", "possibly-affected"), ("litellm", "", "possibly-affected"), ("litellm", "<1.82.7", "ok"), ("litellm", "==1.82.6", "ok"),
-        ("ultralytics", "~=8.3.40", "possibly-affected"), ("numpy", "", "ok"), ("requestss", "", "typosquat"), ("acme-voice-internal", "", "unknown-name"),
-        ("ibpykernel", "", "review"), ("xinference", "==1.0", "typosquat"), ("torch", ">=2", "ok"),
+        ("colorinal", "", "malicious"),
+        ("COLORINAL", "==9", "malicious"),
+        ("litellm", "==1.82.7", "affected"),
+        ("LiteLLM", "==1.82.7.0", "affected"),
+        ("litellm", ">=1.82", "possibly-affected"),
+        ("litellm", "", "possibly-affected"),
+        ("litellm", "<1.82.7", "ok"),
+        ("litellm", "==1.82.6", "ok"),
+        ("ultralytics", "~=8.3.40", "possibly-affected"),
+        ("numpy", "", "ok"),
+        ("requestss", "", "typosquat"),
+        ("acme-voice-internal", "", "unknown-name"),
+        ("ibpykernel", "", "review"),
+        ("xinference", "==1.0", "typosquat"),
+        ("torch", ">=2", "ok"),
     ],
 )
 def test_verdicts_of_pypi(judge: Judge, name: str, specifier: str, verdict: str) -> None:
@@ -39,8 +50,12 @@ def test_verdicts_of_pypi(judge: Judge, name: str, specifier: str, verdict: str)
 @pytest.mark.parametrize(
     ("name", "specifier", "verdict"),
     [
-        ("chalk", "=5.6.1", "affected"), ("chalk", "^5.6.0", "possibly-affected"), ("chalk", "<5.6.1", "ok"), ("fsevents", "^2.3.2", "possibly-affected"),
-        ("lodash", "latest", "ok"), ("lodahs", "", "review"),
+        ("chalk", "=5.6.1", "affected"),
+        ("chalk", "^5.6.0", "possibly-affected"),
+        ("chalk", "<5.6.1", "ok"),
+        ("fsevents", "^2.3.2", "possibly-affected"),
+        ("lodash", "latest", "ok"),
+        ("lodahs", "", "review"),
     ],
 )
 def test_verdicts_of_npm(judge: Judge, name: str, specifier: str, verdict: str) -> None:

@@ -25,9 +25,15 @@ from mlsbom.survey.fold import fold
 @pytest.mark.parametrize(
     ("vector", "score"),
     [  # the examples of FIRST's CVSS v3.1 user guide and calculator
-        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 9.8), ("CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", 6.1), ("CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H", 10.0),
-        ("CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:H/I:N/A:N", 5.5), ("CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:L/I:N/A:N", 3.7), ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N", 0.0),
-        ("CVSS:3.1/AV:X", None), ("CVSS:4.0/AV:N", None), ("", None),
+        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 9.8),
+        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", 6.1),
+        ("CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H", 10.0),
+        ("CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:H/I:N/A:N", 5.5),
+        ("CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:L/I:N/A:N", 3.7),
+        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N", 0.0),
+        ("CVSS:3.1/AV:X", None),
+        ("CVSS:4.0/AV:N", None),
+        ("", None),
     ],
 )
 def test_base_scores(vector: str, score: float | None) -> None:
@@ -43,10 +49,15 @@ def test_words_stand_in_for_scores() -> None:
 @pytest.mark.parametrize(
     ("events", "version", "covered"),
     [
-        ([{"introduced": "0"}, {"fixed": "2.6.0"}], "2.5.1", True), ([{"introduced": "0"}, {"fixed": "2.6.0"}], "2.6.0", False), ([{"introduced": "0"}, {"fixed": "2.6.0"}], "2.6.0rc1", True),
-        ([{"introduced": "1.0"}, {"last_affected": "1.4"}], "1.4", True), ([{"introduced": "1.0"}, {"last_affected": "1.4"}], "1.4.1", False),
-        ([{"introduced": "1.0"}, {"introduced": "1.2"}, {"fixed": "1.4"}], "1.1", True), ([{"introduced": "1.0"}, {"fixed": "1.1"}, {"introduced": "2.0"}, {"fixed": "2.1"}], "1.5", False),
-        ([{"introduced": "1.0"}], "99", True), ([], "1", False),
+        ([{"introduced": "0"}, {"fixed": "2.6.0"}], "2.5.1", True),
+        ([{"introduced": "0"}, {"fixed": "2.6.0"}], "2.6.0", False),
+        ([{"introduced": "0"}, {"fixed": "2.6.0"}], "2.6.0rc1", True),
+        ([{"introduced": "1.0"}, {"last_affected": "1.4"}], "1.4", True),
+        ([{"introduced": "1.0"}, {"last_affected": "1.4"}], "1.4.1", False),
+        ([{"introduced": "1.0"}, {"introduced": "1.2"}, {"fixed": "1.4"}], "1.1", True),
+        ([{"introduced": "1.0"}, {"fixed": "1.1"}, {"introduced": "2.0"}, {"fixed": "2.1"}], "1.5", False),
+        ([{"introduced": "1.0"}], "99", True),
+        ([], "1", False),
     ],
 )
 def test_ranges_of_records(events: list[dict[str, str]], version: str, covered: bool) -> None:

@@ -226,7 +226,7 @@ def file_components(c: Component, index: Index) -> list[Tree]:
                     prop("size", x.size),
                     prop("digest_by", x.digest_by),
                     prop("coverage", str(x.coverage)),
-                    prop("kind", "weights" if is_weights(x.formats) else "data"),
+                    prop("kind", "weights" if is_weights(x.formats, x.path) else "data"),
                 ],
             }
         )

@@ -13,6 +13,7 @@ from typing import Final
 
 from mlsbom.blob import Blob, decode
 from mlsbom.errors import Malformed
+from mlsbom.formats import json
 from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.manifests import emit
 from mlsbom.inspectors.manifests.pyproject import url_type
@@ -32,6 +33,7 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     """The distribution and what it requires."""
     base = (context.member or context.path).rsplit("/", 1)[-1]
     if base == "direct_url.json":
+        yield from _direct_url(blob, context)
         return
     if base == "requires.txt":
         yield from _requires_txt(blob, context)
@@ -69,6 +71,27 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     yield from _requires(rows, name)
     head = "\n".join(f"{key}: {value}" for _, key, value in rows)[:HEADERS_LIMIT]
     yield Text(kind="metadata", sha256=hashlib.sha256(head.encode()).hexdigest(), content=head)
+
+
+def _direct_url(blob: Blob, context: Context) -> Iterator[Yield]:
+    """Where an installed copy came from (PEP 610). Its name and version are those of the folder, for the file has none."""
+    folder = (context.member or context.path).rsplit("/", 2)[-2]
+    m = re.fullmatch(r"([\w.]+)-([^-]+)\.dist-info", folder)
+    value = blob.parsed(json.read).value
+    url = value.get("url") if isinstance(value, dict) else None
+    if m is None or not isinstance(url, str):
+        yield emit.trouble("a direct_url.json that says nothing")
+        return
+    vcs, directory, archive = (value[k] if isinstance(value.get(k), dict) else {} for k in ("vcs_info", "dir_info", "archive_info"))
+    hashes = archive.get("hashes")
+    known = tuple(f"{a}:{h}" for a, h in hashes.items()) if isinstance(hashes, dict) else ()
+    source = "vcs" if vcs else "editable" if directory.get("editable") is True else "path" if "dir_info" in value else "url"
+    ref = f"{vcs.get('vcs', 'git')}+{url}@{vcs.get('commit_id')}" if vcs else url
+    line = emit.Cursor(blob.text()).quoted("url")
+    yield from emit.credentials(url, line)
+    yield emit.dependency(
+        "pypi", m[1], "", line=line, parser="direct_url", resolved=m[2], installed=True, source=source, ref=ref, hashes=known
+    )
 
 
 def headers(text: str) -> Iterator[tuple[int, str, str]]:

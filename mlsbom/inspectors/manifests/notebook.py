@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mlsbom.blob import Blob
@@ -98,32 +98,32 @@ def _cell(source: str, cursor: emit.Cursor, key: str) -> Iterator[Yield]:
         variables = re.sub(r"\{(\w+)\}", r"$\1", text)
         yield from commands.facts(variables, line_of(cursor, first) or 1, setting)
     if any(name in source for name in ("subprocess", "os.system", "get_ipython", "pip._internal", "pip.main")):
-        yield from _calls(source, cursor, setting)
+        plain = source.split("\n")
+        try:
+            module = python.parse_text(python_of(source))
+        except Malformed:
+            return
+        yield from calls(module, lambda n: line_of(cursor, plain[n - 1]) or 1, setting)
 
 
-def _calls(source: str, cursor: emit.Cursor, setting: Setting) -> Iterator[Yield]:
-    """Calls of subprocess and os.system with literal words; magics are blanked so that the rest is Python."""
-    try:
-        module = python.parse_text(python_of(source))
-    except Malformed:
-        return
-    rows = source.split("\n")
+def calls(module: ast.Module, line: Callable[[int], int], setting: Setting) -> Iterator[Yield]:
+    """What calls of subprocess, os.system and their kin with literal words install or download. `line`: the line of the file for one of the
+    module's."""
     for node in ast.walk(module):
         if not (isinstance(node, ast.Call) and isinstance(node.func, (ast.Attribute, ast.Name)) and node.args):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
         if name not in _CALLERS:
             continue
-        line = line_of(cursor, rows[node.lineno - 1]) or 1
         first = node.args[0]
         if isinstance(first, ast.Constant) and isinstance(first.value, str):
-            yield from commands.facts(first.value, line, setting)
+            yield from commands.facts(first.value, line(node.lineno), setting)
         elif isinstance(first, ast.List):
             words = [
                 e.value if isinstance(e, ast.Constant) and isinstance(e.value, str) else "python" if _is_python(e) else "$?"
                 for e in first.elts
             ]
-            yield from commands.of_command([Word(w, line) for w in words], setting)
+            yield from commands.of_command([Word(w, line(node.lineno)) for w in words], setting)
 
 
 def _is_python(node: ast.expr) -> bool:

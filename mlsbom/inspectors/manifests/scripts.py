@@ -1,4 +1,5 @@
-"""Scripts that install: shell scripts and Makefiles, tox.ini, noxfile.py, and the inline metadata of single-file scripts (PEP 723)."""
+"""Scripts that install: shell scripts and Makefiles, tox.ini, noxfile.py, the inline metadata of single-file scripts
+(PEP 723), and Python that calls an installer."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from mlsbom.formats import python
 from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.manifests import commands, emit, ini
 from mlsbom.inspectors.manifests.installers import Setting
+from mlsbom.inspectors.manifests.notebook import calls
 from mlsbom.inspectors.manifests.requirements import line_facts
 from mlsbom.inspectors.manifests.shell import Word
 from mlsbom.model import Rule, Scope, Statement
@@ -20,6 +22,7 @@ from mlsbom.model import Rule, Scope, Statement
 RULES: tuple[Rule, ...] = emit.RULES
 SIZE_LIMIT = 4 << 20
 _BLOCK = re.compile(r"^# /// (?P<type>[A-Za-z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$", re.MULTILINE)  # PEP 723, "Specification"
+_INSTALLS = ("pip install", '"pip"', "'pip'", "huggingface-cli", "hf download")
 _MARK = re.compile(r"^# /// script\s*$", re.MULTILINE)
 
 
@@ -31,7 +34,10 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     elif base == "noxfile.py":
         yield from _nox(blob)
     elif base.endswith(".py"):
-        yield from _inline(blob.text(SIZE_LIMIT))
+        text = blob.text(SIZE_LIMIT)
+        yield from _inline(text)
+        if any(mark in text for mark in _INSTALLS):
+            yield from calls(blob.parsed(python.tree).module, lambda n: n, Setting(parser="python-call", scope=Scope.SCRIPT))
     else:
         text = blob.text(SIZE_LIMIT)
         if base.startswith(("makefile", "gnumakefile")) or base.endswith(".mk"):

@@ -37,7 +37,13 @@ ROWS: tuple[Row, ...] = (
     ),
     _row("setuptools", "setup.cfg setup.py"),
     _row("scripts", "*.sh *.bash makefile gnumakefile *.mk tox.ini noxfile.py justfile procfile", formats="shell"),
-    _row("inline", "*.py", formats="python", triggers=(b"# /// script",), module="scripts"),
+    _row(
+        "inline",
+        "*.py",
+        formats="python",
+        triggers=(b"# /// script", b"pip install", b'"pip"', b"'pip'", b"huggingface-cli", b"hf download"),
+        module="scripts",
+    ),
     _row("notebook", "*.ipynb", formats="notebook"),
     _row("dockerfile", "dockerfile containerfile dockerfile.* containerfile.* *.dockerfile *.containerfile", formats="dockerfile"),
     _row(
@@ -54,7 +60,7 @@ ROWS: tuple[Row, ...] = (
     _row("npm", "package.json"),
     _row("npm-locks", "package-lock.json npm-shrinkwrap.json .package-lock.json", module="npm_locks"),
     _row("js-locks", "yarn.lock pnpm-lock.yaml bun.lock bun.lockb", module="js_locks"),
-    _row("distinfo", "*.dist-info/metadata *.egg-info/pkg-info pkg-info *.egg-info *.egg-info/requires.txt"),
+    _row("distinfo", "*.dist-info/metadata *.egg-info/pkg-info pkg-info *.egg-info *.egg-info/requires.txt *.dist-info/direct_url.json"),
     _row(
         "agents",
         ".mcp.json mcp.json mcp_config.json mcp_settings.json cline_mcp_settings.json claude_desktop_config.json .claude.json "
