@@ -21,7 +21,7 @@ _REACH: Final = "mlsbom.resolve.reach"
 def inspect(paths: Iterable[str], *, packs: Packs | None = None, timeout: float | None = None, jobs: int = 1) -> Iterator[dict[str, Any]]:
     """One line (a dictionary as the machine interface has it) for each path, a file or a folder, in order, each as soon as it is done.
 
-    `timeout`: seconds for each path. Never raises for what a path holds; one that is not there is a line with coverage `failed`.
+    `timeout`: seconds for each path. Never raises for what a path holds; one that cannot be opened is a line with an `error`.
     """
     packs = packs or Packs()
     options = Options(packs=packs, jobs=jobs, cache=False, sketch=False, timeout=timeout, created="1970-01-01T00:00:00Z")
@@ -31,7 +31,8 @@ def inspect(paths: Iterable[str], *, packs: Packs | None = None, timeout: float 
         except NothingToScan as e:
             yield _line(path, [], [{"path": path, "member": None, "status": "full", "reason": str(e)}], [], unread=False)
         except MlsbomError as e:
-            yield _line(path, [], [{"path": path, "member": None, "status": "failed", "reason": str(e)}], [], unread=True)
+            line = _line(path, [], [{"path": path, "member": None, "status": "failed", "reason": str(e)}], [], unread=True)
+            yield {**line, "error": str(e)}
         else:
             yield judge(path, survey, packs)
 
@@ -64,14 +65,16 @@ def verdict(severity: str | None, unread: bool) -> str:
 
 
 def exit_code(lines: Iterable[dict[str, Any]]) -> int:
-    """1 where a line is malicious, else 3 where something was not read, else 0."""
-    code = 0
+    """2 where a path could not be opened at all, else 1 where a line is malicious, else 3 where something was not read, else 0."""
+    codes = {0}
     for line in lines:
-        if line["verdict"] == "malicious":
-            return 1
-        if line["verdict"] == "incomplete" or any(c["status"] in ("partial", "failed") for c in line["coverage"]):
-            code = 3
-    return code
+        if "error" in line:
+            codes.add(2)
+        elif line["verdict"] == "malicious":
+            codes.add(1)
+        elif line["verdict"] == "incomplete" or any(c["status"] in ("partial", "failed") for c in line["coverage"]):
+            codes.add(3)
+    return next(code for code in (2, 1, 3, 0) if code in codes)
 
 
 def _reach(survey: Survey, packs: Packs) -> tuple[Observed, ...]:

@@ -2,7 +2,8 @@
 
     python tools/make_keras_pack.py WHEEL... > signatures/keras/classes.toml
 
-Names come from the `keras_export` decorators of keras 2, keras 3, tf_keras and keras-hub; `functions` only from the sub-packages whose functions compute
+Names come from the `keras_export` decorators of keras 2, keras 3, tf_keras and keras-hub; `functions` only from the sub-packages whose
+functions compute
 on tensors (activations, losses, metrics, initializers, ops, ...): `utils`, `config`, `saving` and the like are left out.
 """
 
@@ -13,7 +14,20 @@ import re
 import sys
 import zipfile
 
-COMPUTING = {"activations", "losses", "metrics", "initializers", "regularizers", "constraints", "ops", "layers", "optimizers", "backend", "random", "nn"}
+COMPUTING = {
+    "activations",
+    "losses",
+    "metrics",
+    "initializers",
+    "regularizers",
+    "constraints",
+    "ops",
+    "layers",
+    "optimizers",
+    "backend",
+    "random",
+    "nn",
+}
 
 
 def exports(wheel: str) -> tuple[set[str], set[str]]:

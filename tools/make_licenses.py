@@ -166,86 +166,92 @@ def facts(corpus: Path) -> list[dict[str, Any]]:
     return out
 
 
+_FIELD_WORDS = (
+    ("military", "militar"),
+    ("military", "itar"),
+    ("nuclear", "nuclear"),
+    ("surveillance", "surveillance"),
+    ("surveillance", "espionage"),
+    ("national-security", "national security"),
+    ("policy", "aup"),
+    ("policy", "prohibited use policy"),
+    ("listed", "attachment a"),
+    ("listed", "as rail-m"),
+    ("listed", "ethic"),
+    ("listed", "prohibited-use"),
+    ("illegal", "unlawful"),
+    ("reverse-engineering", "reverse engineering"),
+    ("guardrail", "guardrail"),
+    ("computational", "computational"),
+    ("listed", "inherited"),
+)
+"""Codes of fields of use, and the words of the column that state them."""
+_PASS_ON_WORDS = (
+    ("share-alike", "share-alike"),
+    ("same licence", "share-alike"),
+    ("no adapted", "no-derivatives"),
+    ("network use", "network"),
+)
+
+
 def stated_clauses(r: dict[str, str]) -> dict[str, str]:
     """The clauses that the columns of a row state: {clause: value}. An empty cell states nothing."""
+    return {**_use(r), **_passed_on(r), **_of_outputs(r), **_control(r)}
+
+
+def _use(r: dict[str, str]) -> dict[str, str]:
     out: dict[str, str] = {}
     use, threshold, restrictions = r["commercial_use"].lower(), r["threshold"], r["use_restrictions"].lower()
-    naming, outputs, again = r["naming_or_display"], r["output_training_limit"].lower(), r["redistribution"].lower()
     if r["kind"] == "research-only":
         out["research-only"] = ""
     if use.startswith("no") or (r["kind"] in ("noncommercial", "research-only") and not use):
         out["noncommercial"] = "outputs exempt" if "outputs may" in use else ""
     if "registration" in use or "application" in use:
         out["separate-agreement"] = "registration"
-    if "separate agreement" in use + again:
+    if "separate agreement" in use + r["redistribution"].lower():
         out["separate-agreement"] = "commercial distribution"
     if threshold and "none" not in threshold:
         out["threshold"] = _threshold(threshold)
         if "display" in threshold:
             out["display"] = threshold.rsplit("display ", 1)[-1]
-    if "compet" in threshold.lower() or "competing models" in outputs or "competing" in restrictions:
-        out["competitor"] = "product" if "compet" in threshold.lower() else "model"
-    fields = [
-        code
-        for code, word in (
-            ("military", "militar"),
-            ("military", "itar"),
-            ("nuclear", "nuclear"),
-            ("surveillance", "surveillance"),
-            ("surveillance", "espionage"),
-            ("national-security", "national security"),
-            ("policy", "aup"),
-            ("policy", "prohibited use policy"),
-            ("listed", "attachment a"),
-            ("listed", "as rail-m"),
-            ("listed", "ethic"),
-            ("listed", "prohibited-use"),
-            ("illegal", "unlawful"),
-            ("reverse-engineering", "reverse engineering"),
-            ("guardrail", "guardrail"),
-            ("computational", "computational"),
-            ("listed", "inherited"),
-        )
-        if word in restrictions
-    ]
+    if "compet" in threshold.lower():
+        out["competitor"] = "product"
+    elif "competing models" in r["output_training_limit"].lower():
+        out["competitor"] = "model"
+    fields = [code for code, word in _FIELD_WORDS if word in restrictions]
     if fields:
         out["field-of-use"] = ",".join(dict.fromkeys(fields))
     if "export" in restrictions:
         out["export"] = ""
-    if re.search(r"passed on|pass on|inherited", restrictions + " " + again):
+    return out
+
+
+def _passed_on(r: dict[str, str]) -> dict[str, str]:
+    out: dict[str, str] = {}
+    naming, again = r["naming_or_display"], r["redistribution"].lower()
+    if re.search(r"passed on|pass on|inherited", f"{r['use_restrictions'].lower()} {again}"):
         out["pass-through"] = ""
     if m := re.search(r"(?:name|names) [^;]*start\w* with ([\w .-]+)", naming):
         out["naming"] = m[1].strip()
-    if m := re.search(r"(?:display|built using|Built on) ([^;]+?)(?: when|\(|;|$)", naming):
-        out["display"] = re.sub(
-            r"^(?:display )", "", (naming[m.start() : m.end()] if naming[m.start() :].lower().startswith("built") else m[1])
-        ).strip(" (")
+    if m := re.search(r"(?:display|(?=built using|Built on)) ?([^;]+?)(?: when|\(|;|$)", naming):
+        out["display"] = m[1].strip()
     if r["notice_text_required"].lower() not in ("", "no", "none"):
         out["notice"] = r["notice_text_required"]
-    if (
-        outputs
-        and not outputs.startswith(("no ", "none", "not found", "distillation", "as qwen", "mit"))
-        and "outputs also bound" not in outputs
-    ):
-        out["output-training"] = (
-            "naming"
-            if "name must" in outputs
-            else "display"
-            if "display" in outputs
-            else "derivative"
-            if "derivative" in outputs
-            else "barred"
-        )
-    if outputs.startswith(("distillation", "as qwen")):
-        out["output-training"] = "derivative" if "derivative" in outputs else "display"
-    for word, clause in (
-        ("share-alike", "share-alike"),
-        ("same licence", "share-alike"),
-        ("no adapted", "no-derivatives"),
-        ("network use", "network"),
-    ):
-        if word in again:
-            out[clause] = ""
+    return out | {clause: "" for word, clause in _PASS_ON_WORDS if word in again}
+
+
+def _of_outputs(r: dict[str, str]) -> dict[str, str]:
+    written = r["output_training_limit"].lower()
+    if not written or written.startswith(("no ", "none", "not found", "mit")) or "outputs also bound" in written:
+        return {}
+    for word, value in (("name must", "naming"), ("display", "display"), ("as qwen", "display"), ("derivative", "derivative")):
+        if word in written:
+            return {"output-training": value}
+    return {"output-training": "barred"}
+
+
+def _control(r: dict[str, str]) -> dict[str, str]:
+    out: dict[str, str] = {}
     if re.search(r"(?<!ir)revocable", r["revocable_or_terminable"]):
         out["revocable"] = "stated"
     if r["licensor_can_change_terms"].lower().startswith(("yes", "aup")):
@@ -299,7 +305,7 @@ def _listed(path: Path) -> dict[str, Any]:
 
 
 def _categories(folder: Path) -> dict[str, str]:
-    out = {}
+    out: dict[str, str] = {}
     for path in sorted(folder.glob("*.LICENSE")):
         head = path.read_text("utf-8", errors="replace")[:6000]
         key, category = re.search(r"^spdx_license_key: (\S+)$", head, re.M), re.search(r"^category: (.+)$", head, re.M)

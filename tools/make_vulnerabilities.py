@@ -1,4 +1,4 @@
-"""Make signatures/vulnerabilities from tools/vulnerabilities.json: OSV records, written by hand, of flaws by which loading a model runs code.
+"""Make signatures/vulnerabilities from tools/vulnerabilities.json: OSV records, written by hand, of flaws by which loading runs code.
 
 A full mirror is not shipped: `mlsbom signatures import` makes one of an OSV export, and `--online` asks the service.
 """

@@ -19,7 +19,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-import lightgbm
+import lightgbm  # type: ignore[import-not-found]
 import numpy as np
 from numpy.typing import NDArray
 

@@ -125,7 +125,7 @@ def _text(row: dict[str, Any]) -> str:
     type=click.Choice(["auto", "pip", "npm", "deny"]),
     default="auto",
     show_default=True,
-    help="pip: a constraints file; npm: overrides for package.json; deny: every release as ECOSYSTEM NAME VERSION; auto: pip, with deny lines as comments.",
+    help="pip: a constraints file; npm: overrides for package.json; deny: lines ECOSYSTEM NAME VERSION; auto: pip and, as comments, deny.",
 )
 @SIGNATURES
 @click.option(

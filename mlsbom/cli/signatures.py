@@ -191,7 +191,8 @@ def _take(source: Path, current: Path, into: Path | None, trust: tuple[Path, ...
             "condemned": counts.condemned,
             "problems": counts.problems,
         }
-        text = f"{destination}: malicious: {counts.added} added, {counts.changed} changed, {counts.removed} removed; vulnerabilities: {counts.vulnerabilities}; indicators: {counts.indicators}"
+        feed = f"malicious: {counts.added} added, {counts.changed} changed, {counts.removed} removed"
+        text = f"{destination}: {feed}; vulnerabilities: {counts.vulnerabilities}; indicators: {counts.indicators}"
         for problem in counts.problems[:20]:
             click.echo(f"mlsbom: not read: {problem}", err=True)
     if form == "json":

@@ -16,12 +16,18 @@ from mlsbom.formats.protobuf import View
 NETWORKS: Final = frozenset({303, 403, 500})
 PIPELINES: Final = frozenset({200, 201, 202})
 KINDS: Final[dict[int, str]] = {
-    200: "pipelineClassifier", 201: "pipelineRegressor", 202: "pipeline", 300: "glmRegressor", 301: "supportVectorRegressor", 302: "treeEnsembleRegressor",
-    303: "neuralNetworkRegressor", 304: "bayesianProbitRegressor", 400: "glmClassifier", 401: "supportVectorClassifier", 402: "treeEnsembleClassifier",
-    403: "neuralNetworkClassifier", 404: "kNearestNeighborsClassifier", 500: "neuralNetwork", 501: "itemSimilarityRecommender", 502: "mlProgram", 555: "customModel",
-    556: "linkedModel", 560: "classConfidenceThresholding", 600: "oneHotEncoder", 601: "imputer", 602: "featureVectorizer", 603: "dictVectorizer", 604: "scaler",
-    606: "categoricalMapping", 607: "normalizer", 609: "arrayFeatureExtractor", 610: "nonMaximumSuppression", 900: "identity", 2000: "textClassifier", 2001: "wordTagger",
-    2002: "visionFeaturePrint", 2003: "soundAnalysisPreprocessing", 2004: "gazetteer", 2005: "wordEmbedding", 2006: "audioFeaturePrint", 3000: "serializedModel",
+    200: "pipelineClassifier", 201: "pipelineRegressor", 202: "pipeline", 300: "glmRegressor", 301: "supportVectorRegressor",
+    302: "treeEnsembleRegressor",
+    303: "neuralNetworkRegressor", 304: "bayesianProbitRegressor", 400: "glmClassifier", 401: "supportVectorClassifier",
+    402: "treeEnsembleClassifier",
+    403: "neuralNetworkClassifier", 404: "kNearestNeighborsClassifier", 500: "neuralNetwork", 501: "itemSimilarityRecommender",
+    502: "mlProgram", 555: "customModel",
+    556: "linkedModel", 560: "classConfidenceThresholding", 600: "oneHotEncoder", 601: "imputer", 602: "featureVectorizer",
+    603: "dictVectorizer", 604: "scaler",
+    606: "categoricalMapping", 607: "normalizer", 609: "arrayFeatureExtractor", 610: "nonMaximumSuppression", 900: "identity",
+    2000: "textClassifier", 2001: "wordTagger",
+    2002: "visionFeaturePrint", 2003: "soundAnalysisPreprocessing", 2004: "gazetteer", 2005: "wordEmbedding", 2006: "audioFeaturePrint",
+    3000: "serializedModel",
 }  # fmt: skip
 CUSTOM_LAYER: Final = 500
 DEPTH_LIMIT: Final = 16
@@ -160,7 +166,9 @@ def _linked(data: View, base: int, out: CoreMl) -> None:
             continue
         for _, _, part, at2 in protobuf.fields(value, at):
             if not isinstance(part, int):
-                out.paths.extend((protobuf.text(v)[:4096], at2) for n, _, v, _ in protobuf.fields(part, at2) if n == 1 and not isinstance(v, int))
+                out.paths.extend(
+                    (protobuf.text(v)[:4096], at2) for n, _, v, _ in protobuf.fields(part, at2) if n == 1 and not isinstance(v, int)
+                )
 
 
 def _program(data: View, base: int, out: CoreMl) -> None:
@@ -180,7 +188,12 @@ def _program(data: View, base: int, out: CoreMl) -> None:
         for number, _, value, at in parts:
             if isinstance(value, int) or len(value) < 3:
                 continue
-            if number == 1 and len(value) < 4096 and bytes(value[:1]) in (b"@", b"/", b".", b"~", b"f") and any(isinstance(v, int) and n == 2 for n, _, v, _ in parts):
+            if (
+                number == 1
+                and len(value) < 4096
+                and bytes(value[:1]) in (b"@", b"/", b".", b"~", b"f")
+                and any(isinstance(v, int) and n == 2 for n, _, v, _ in parts)
+            ):
                 text = protobuf.text(value)
                 if text.isprintable() and text not in seen and len(seen) < 1000:
                     seen.add(text)

@@ -1,6 +1,7 @@
 """HDF5 without libhdf5: groups, attributes, links and where the bytes of datasets stand.
 
-Source: HDF5 File Format Specification 3.0. Read: superblocks 0-3, object headers 1 and 2, symbol tables, link and attribute messages, fractal heaps
+Source: HDF5 File Format Specification 3.0. Read: superblocks 0-3, object headers 1 and 2, symbol tables, link and attribute messages,
+fractal heaps
 with B-trees of one level, local and global heaps, contiguous, compact and chunked layouts, external files and virtual datasets. What is not
 read (huge objects, deeper B-trees) is listed in `unread`, never passed over.
 """
@@ -213,7 +214,8 @@ class _Reader:
         head = self.at(heap, 8 + 2 * self.lsize + self.osize)
         size, where = self.number(head, 8, self.lsize), self.number(head, 8 + 2 * self.lsize, self.osize)
         names = self.at(where, min(size, TEXT_LIMIT))
-        nodes, visited = [tree], set()
+        nodes: list[int] = [tree]
+        visited: set[int] = set()
         while nodes:
             at = nodes.pop()
             if at in visited or len(visited) > OBJECT_LIMIT:
@@ -275,7 +277,8 @@ class _Reader:
             self._attribute(message, path)
 
     def _dense(self, heap: int, tree: int, skip: int, path: str) -> Iterator[bytes]:
-        """Messages in a fractal heap, by the records of a B-tree of version 2 with one level. `skip`: bytes of a record before the heap id."""
+        """Messages in a fractal heap, by the records of a B-tree of version 2 with one level. `skip`: bytes of a record before the heap
+        id."""
         undefined = (1 << (8 * self.osize)) - 1
         if heap == undefined or tree == undefined:
             return
@@ -415,7 +418,9 @@ class _Reader:
         head = self.at(heap, 8 + 2 * self.lsize + self.osize)
         names = self.at(self.number(head, 8 + 2 * self.lsize, self.osize), min(self.number(head, 8, self.lsize), TEXT_LIMIT))
         for n in range(min(used, 1000)):
-            self.out.outside.append(Outside("external-data", _zero(names, self.number(data, 8 + self.osize + n * 3 * self.lsize, self.lsize)), path))
+            self.out.outside.append(
+                Outside("external-data", _zero(names, self.number(data, 8 + self.osize + n * 3 * self.lsize, self.lsize)), path)
+            )
 
     def _dataset(self, path: str, dataset: dict[str, Any]) -> None:
         kind: _Type = dataset["type"]

@@ -12,32 +12,115 @@ from typing import Final
 from mlsbom.blob import Blob
 
 _MAGIC: Final[tuple[tuple[bytes, str], ...]] = (
-    (b"GGUF", "gguf"), (b"FUGG", "gguf"), (b"lmgg", "ggml"), (b"fmgg", "ggml"), (b"tjgg", "ggml"),
-    (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"), (b"PK\x07\x08", "zip"), (b"\x93NUMPY", "npy"), (b"\x89HDF\r\n\x1a\n", "hdf5"),
-    (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"), (b"]\x00\x00", "lzma"), (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"\x04\x22\x4d\x18", "lz4"), (b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!\x1a\x07", "rar"), (b"ZF0x", "joblib"), (b"ZF", "joblib"),
-    (b"\x7fELF", "elf"), (b"MZ", "pe"), (b"\xcf\xfa\xed\xfe", "macho"), (b"\xce\xfa\xed\xfe", "macho"), (b"\xfe\xed\xfa\xcf", "macho"),
-    (b"\xfe\xed\xfa\xce", "macho"), (b"\xca\xfe\xba\xbe", "java-class"), (b"\x00asm", "wasm"),
-    (b"%PDF-", "pdf"), (b"PAR1", "parquet"), (b"ARROW1", "arrow"), (b"SQLite format 3\x00", "sqlite"),
-    (b"version https://git-lfs.github.com/spec/", "lfs-pointer"), (b"/annex/objects/", "annex-link"),
-    (b"\x89PNG\r\n", "image"), (b"\xff\xd8\xff", "image"), (b"GIF8", "image"), (b"BM", "image"), (b"\x00\x00\x01\x00", "image"),
-    (b"OggS", "audio"), (b"fLaC", "audio"), (b"ID3", "audio"), (b"wOFF", "font"), (b"wOF2", "font"), (b"OTTO", "font"),
+    (b"GGUF", "gguf"),
+    (b"FUGG", "gguf"),
+    (b"lmgg", "ggml"),
+    (b"fmgg", "ggml"),
+    (b"tjgg", "ggml"),
+    (b"PK\x03\x04", "zip"),
+    (b"PK\x05\x06", "zip"),
+    (b"PK\x07\x08", "zip"),
+    (b"\x93NUMPY", "npy"),
+    (b"\x89HDF\r\n\x1a\n", "hdf5"),
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"]\x00\x00", "lzma"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"Rar!\x1a\x07", "rar"),
+    (b"ZF0x", "joblib"),
+    (b"ZF", "joblib"),
+    (b"\x7fELF", "elf"),
+    (b"MZ", "pe"),
+    (b"\xcf\xfa\xed\xfe", "macho"),
+    (b"\xce\xfa\xed\xfe", "macho"),
+    (b"\xfe\xed\xfa\xcf", "macho"),
+    (b"\xfe\xed\xfa\xce", "macho"),
+    (b"\xca\xfe\xba\xbe", "java-class"),
+    (b"\x00asm", "wasm"),
+    (b"%PDF-", "pdf"),
+    (b"PAR1", "parquet"),
+    (b"ARROW1", "arrow"),
+    (b"SQLite format 3\x00", "sqlite"),
+    (b"version https://git-lfs.github.com/spec/", "lfs-pointer"),
+    (b"/annex/objects/", "annex-link"),
+    (b"\x89PNG\r\n", "image"),
+    (b"\xff\xd8\xff", "image"),
+    (b"GIF8", "image"),
+    (b"BM", "image"),
+    (b"\x00\x00\x01\x00", "image"),
+    (b"OggS", "audio"),
+    (b"fLaC", "audio"),
+    (b"ID3", "audio"),
+    (b"wOFF", "font"),
+    (b"wOF2", "font"),
+    (b"OTTO", "font"),
     (b"\x00\x01\x00\x00\x00", "font"),
-    (b"CBM1", "catboost"), (b"binf", "xgboost"), (b"RDX2\n", "rds"), (b"RDX3\n", "rds"), (b"RDA2\n", "rds"), (b"RDA3\n", "rds"),
-    (b"X\n\x00\x00\x00", "rds"), (b"A\n2\n", "rds"), (b"A\n3\n", "rds"), (b"B\n\x02\x00\x00\x00", "rds"), (b"B\n\x03\x00\x00\x00", "rds"),
-    (b"T7\x00\x00", "torch7"), (b"\xba\x16\x4f\x2f", "fasttext"), (b"ptrt", "tensorrt"), (b"ftrt", "tensorrt"), (b"ML\xefR", "mlir"),
+    (b"CBM1", "catboost"),
+    (b"binf", "xgboost"),
+    (b"RDX2\n", "rds"),
+    (b"RDX3\n", "rds"),
+    (b"RDA2\n", "rds"),
+    (b"RDA3\n", "rds"),
+    (b"X\n\x00\x00\x00", "rds"),
+    (b"A\n2\n", "rds"),
+    (b"A\n3\n", "rds"),
+    (b"B\n\x02\x00\x00\x00", "rds"),
+    (b"B\n\x03\x00\x00\x00", "rds"),
+    (b"T7\x00\x00", "torch7"),
+    (b"\xba\x16\x4f\x2f", "fasttext"),
+    (b"ptrt", "tensorrt"),
+    (b"ftrt", "tensorrt"),
+    (b"ML\xefR", "mlir"),
 )
 _FIRST: Final = frozenset(magic[0] for magic, _ in _MAGIC)
 _WEAK: Final = frozenset({"MZ", "BM", "ZF"})
 _AT_FOUR: Final[dict[bytes, str]] = {b"TFL3": "tflite", b"ET12": "executorch", b"PTMF": "torch-mobile"}
 _SUFFIX: Final[dict[str, str]] = {
-    "json": "json", "jsonl": "jsonl", "ndjson": "jsonl", "yaml": "yaml", "yml": "yaml", "toml": "toml", "lock": "text", "ini": "ini",
-    "cfg": "ini", "conf": "ini", "md": "markdown", "markdown": "markdown", "py": "python", "pyi": "python", "ipynb": "notebook",
-    "jinja": "template", "jinja2": "template", "j2": "template", "xml": "xml", "html": "html", "htm": "html", "csv": "csv", "tsv": "csv",
-    "js": "javascript", "mjs": "javascript", "cjs": "javascript", "ts": "javascript", "sh": "shell", "bash": "shell", "c": "source",
-    "cc": "source", "cpp": "source", "h": "source", "cu": "source", "go": "source", "rs": "source", "java": "source", "prototxt": "caffe",
+    "json": "json",
+    "jsonl": "jsonl",
+    "ndjson": "jsonl",
+    "yaml": "yaml",
+    "yml": "yaml",
+    "toml": "toml",
+    "lock": "text",
+    "ini": "ini",
+    "cfg": "ini",
+    "conf": "ini",
+    "md": "markdown",
+    "markdown": "markdown",
+    "py": "python",
+    "pyi": "python",
+    "ipynb": "notebook",
+    "jinja": "template",
+    "jinja2": "template",
+    "j2": "template",
+    "xml": "xml",
+    "html": "html",
+    "htm": "html",
+    "csv": "csv",
+    "tsv": "csv",
+    "js": "javascript",
+    "mjs": "javascript",
+    "cjs": "javascript",
+    "ts": "javascript",
+    "sh": "shell",
+    "bash": "shell",
+    "c": "source",
+    "cc": "source",
+    "cpp": "source",
+    "h": "source",
+    "cu": "source",
+    "go": "source",
+    "rs": "source",
+    "java": "source",
+    "prototxt": "caffe",
 }
-_OWN_TEXT: Final = frozenset({"python", "javascript", "markdown", "html", "csv", "source", "shell", "template", "notebook", "json", "jsonl"})
+_OWN_TEXT: Final = frozenset(
+    {"python", "javascript", "markdown", "html", "csv", "source", "shell", "template", "notebook", "json", "jsonl"}
+)
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _PICKLE_TEXT = re.compile(
     rb"(?:[VSIFLN][^\n]{0,300}\n(?:p\d+\n|q.)(?:0|[VSIFLcgt(\]}ld])|c[A-Za-z_][\w.]{0,200}\r?\n[A-Za-z_<][\w.<>]{0,200}\r?\n|\(?i[A-Za-z_][\w.]{0,200}\n[A-Za-z_][\w.]{0,200}\n"
@@ -63,7 +146,7 @@ def identify(blob: Blob, name: str = "") -> tuple[str, ...]:
         found.append("safetensors")
     if head[4:8] in _AT_FOUR:
         found.append(_AT_FOUR[head[4:8]])
-    text = not found and looks_like_text(head[:4096])
+    text = not found and looks_like_text(head[:4096]) and not (head[0] >= 0x80 and _is_msgpack(head))
     if text:
         found.extend(_text(blob, head, base))
     else:
@@ -74,8 +157,13 @@ def identify(blob: Blob, name: str = "") -> tuple[str, ...]:
 
 
 def looks_like_text(sample: bytes) -> bool:
-    """Whether a sample has no control bytes that text does not have (UTF-16 counts as text by its byte-order mark)."""
-    return sample.startswith((b"\xff\xfe", b"\xfe\xff")) or not _BINARY.search(sample)
+    """Whether a sample has no control bytes that text does not have (UTF-16 counts as text by its byte-order mark). Bytes above 127 are
+    fine as UTF-8 and in the legacy encodings, none of which has 255."""
+    if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    if _BINARY.search(sample):
+        return False
+    return sample.isascii() or b"\xff" not in sample
 
 
 def _magic(head: bytes) -> list[str]:
@@ -90,7 +178,7 @@ def _magic(head: bytes) -> list[str]:
             continue
         if what == "joblib" and looks_like_text(head[:64]) and not re.match(rb"ZF(?:0x)?[0-9a-fA-F]+\s*", head):
             continue
-        if what == "bzip2" and (not 0x31 <= head[3] <= 0x39 if len(head) > 3 else True) or what == "bzip2" and looks_like_text(head[:64]):
+        if what == "bzip2" and (not 0x31 <= (head[3:4] or b"\0")[0] <= 0x39 or looks_like_text(head[:64])):
             continue
         if what == "lzma" and (len(head) < 13 or not 4 <= int.from_bytes(head[1:5], "little").bit_length() <= 32):
             continue
@@ -103,7 +191,11 @@ def _magic(head: bytes) -> list[str]:
 def _is_pe(head: bytes) -> bool:
     """`MZ` begins English words too: ask for the PE header, or for the bytes of a program."""
     at = int.from_bytes(head[60:64], "little") if len(head) > 64 else 0
-    return head[at : at + 2] in (b"PE", b"NE", b"LE") if 64 <= at < len(head) - 4 else bool(_BINARY.search(head[:512])) or head[:6] == b"MZqFpD"
+    return (
+        head[at : at + 2] in (b"PE", b"NE", b"LE")
+        if 64 <= at < len(head) - 4
+        else bool(_BINARY.search(head[:512])) or head[:6] == b"MZqFpD"
+    )
 
 
 def _text(blob: Blob, head: bytes, base: str) -> list[str]:
@@ -178,6 +270,17 @@ def _schemaless(blob: Blob, head: bytes, base: str) -> list[str]:
     return ["msgpack"] if msgpack_start(head) else []
 
 
+def _is_msgpack(head: bytes) -> bool:
+    """A map with a text key that is no UTF-8 text either."""
+    from mlsbom.formats.sniff import msgpack_start
+
+    try:
+        head[:4096].decode("utf-8")
+    except UnicodeDecodeError as e:
+        return e.start < len(head[:4096]) - 4 and msgpack_start(head)
+    return False
+
+
 def _is_old_tar(head: bytes) -> bool:
     """A tar header without `ustar` by its checksum (POSIX.1-1988: unsigned sum with the field taken as spaces)."""
     if len(head) < 512 or not head[0]:
@@ -199,7 +302,8 @@ def _has_user_block(blob: Blob, head: bytes) -> bool:
 
 
 def has_zip_end(blob: Blob) -> bool:
-    """Whether an end record of a zip stands in the tail, with central records that fit before it: lenient readers open it whatever is in front."""
+    """Whether an end record of a zip stands in the tail, with central records that fit before it: lenient readers open it whatever is in
+    front."""
     tail = blob.tail
     at = tail.rfind(b"PK\x05\x06")
     while at >= 0:

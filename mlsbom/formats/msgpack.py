@@ -1,4 +1,5 @@
-"""MessagePack as flax and orbax write it: iterative, with lengths checked against the bytes that are left. Source: the MessagePack specification."""
+"""MessagePack as flax and orbax write it: iterative, with lengths checked against the bytes that are left. Source: the MessagePack
+specification."""
 
 from __future__ import annotations
 

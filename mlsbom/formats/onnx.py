@@ -1,6 +1,7 @@
 """ONNX models by the wire format: graphs at every depth, tensors with their external data, operators, domains, inputs and outputs.
 
-Source: onnx.proto3 of ONNX 1.19 (field numbers below). Iterative over graphs; weights are never copied. Files beyond 32 MiB are read through
+Source: onnx.proto3 of ONNX 1.19 (field numbers below). Iterative over graphs; weights are never copied. Files beyond 32 MiB are read
+through
 a window, so a model of any size costs its structure alone.
 """
 
@@ -19,8 +20,10 @@ from mlsbom.formats.tensors import Tensors
 GRAPH_LIMIT: Final = 20_000
 DEPTH_LIMIT: Final = 64
 DTYPES: Final[dict[int, tuple[str, int]]] = {
-    1: ("F32", 32), 2: ("U8", 8), 3: ("I8", 8), 4: ("U16", 16), 5: ("I16", 16), 6: ("I32", 32), 7: ("I64", 64), 8: ("STRING", 0), 9: ("BOOL", 8), 10: ("F16", 16),
-    11: ("F64", 64), 12: ("U32", 32), 13: ("U64", 64), 14: ("C64", 64), 15: ("C128", 128), 16: ("BF16", 16), 17: ("F8_E4M3", 8), 18: ("F8_E4M3FNUZ", 8),
+    1: ("F32", 32), 2: ("U8", 8), 3: ("I8", 8), 4: ("U16", 16), 5: ("I16", 16), 6: ("I32", 32), 7: ("I64", 64), 8: ("STRING", 0),
+    9: ("BOOL", 8), 10: ("F16", 16),
+    11: ("F64", 64), 12: ("U32", 32), 13: ("U64", 64), 14: ("C64", 64), 15: ("C128", 128), 16: ("BF16", 16), 17: ("F8_E4M3", 8),
+    18: ("F8_E4M3FNUZ", 8),
     19: ("F8_E5M2", 8), 20: ("F8_E5M2FNUZ", 8), 21: ("U4", 4), 22: ("I4", 4), 23: ("F4", 4), 24: ("F8_E8M0", 8),
 }  # fmt: skip
 """TensorProto.DataType -> (name, bits)."""
@@ -108,7 +111,9 @@ class _Reader:
                         key, text = _pair(protobuf.message(value), at)
                         out.metadata[key[:500]] = text[:200_000]
                     case 20:
-                        self.graphs.extend((protobuf.message(v), a, 0, False) for n, _, v, a in protobuf.fields(protobuf.message(value), at) if n in (1, 2))
+                        self.graphs.extend(
+                            (protobuf.message(v), a, 0, False) for n, _, v, a in protobuf.fields(protobuf.message(value), at) if n in (1, 2)
+                        )
                     case 25:
                         self._function(protobuf.message(value), at)
         except Malformed as e:
@@ -232,7 +237,9 @@ class _Reader:
         elif raw >= 0 and bits and location == 0 and raw != -(-elements * bits // 8) and len(self.out.bounds) < 50:
             self.out.bounds.append((f"tensor {name[:80]!r} has {raw} bytes, its shape asks for {-(-elements * bits // 8)}", base))
         if external or location == 1:
-            self.out.external.append(External(name, external.get("location", ""), external.get("offset", ""), external.get("length", ""), base))
+            self.out.external.append(
+                External(name, external.get("location", ""), external.get("offset", ""), external.get("length", ""), base)
+            )
         if name:
             self.out.tensors.add(name, label, tuple(dims[:64]), raw_at if location == 0 else -1, max(raw, 0))
 
@@ -267,6 +274,9 @@ def _tensor_type(data: View, base: int) -> str:
         elif number == 2:
             for inner, _, dim, at2 in protobuf.fields(protobuf.message(value), at):
                 if inner == 1:
-                    parts = [str(protobuf.signed(v)) if isinstance(v, int) else protobuf.text(v)[:60] for _, _, v, _ in protobuf.fields(protobuf.message(dim), at2)]
+                    parts = [
+                        str(protobuf.signed(v)) if isinstance(v, int) else protobuf.text(v)[:60]
+                        for _, _, v, _ in protobuf.fields(protobuf.message(dim), at2)
+                    ]
                     dims.append(parts[0] if parts else "?")
     return f"{dtype}[{','.join(dims)}]"

@@ -217,7 +217,10 @@ def _enter(node: ast.AST, scope: Scope, out: _Collected) -> Scope:
 
 def _bind_defaults(args: ast.arguments, scope: Scope) -> None:
     positional = [*args.posonlyargs, *args.args]
-    pairs = [*zip(positional[len(positional) - len(args.defaults) :], args.defaults, strict=False), *zip(args.kwonlyargs, args.kw_defaults, strict=False)]
+    pairs = [
+        *zip(positional[len(positional) - len(args.defaults) :], args.defaults, strict=False),
+        *zip(args.kwonlyargs, args.kw_defaults, strict=False),
+    ]
     for arg, default in pairs:
         if default is not None:
             scope.bindings[arg.arg].append(default)
@@ -231,7 +234,9 @@ def _bind_import(node: ast.Import | ast.ImportFrom, scope: Scope) -> None:
         return
     module = "." * node.level + (node.module or "")
     for alias in node.names:
-        scope.bindings.setdefault(alias.asname or alias.name, []).append(f"{module}.{alias.name}" if not module.endswith(".") else module + alias.name)
+        scope.bindings.setdefault(alias.asname or alias.name, []).append(
+            f"{module}.{alias.name}" if not module.endswith(".") else module + alias.name
+        )
 
 
 def _bind(node: ast.AST, scope: Scope) -> None:

@@ -33,11 +33,32 @@ class _Unknown:
 UNKNOWN: Final = _Unknown()
 """What `fold` answers where a value is not known."""
 
-DECODERS: Final = frozenset({
-    "base64.b64decode", "base64.b32decode", "base64.b16decode", "base64.b85decode", "base64.a85decode", "base64.urlsafe_b64decode", "base64.standard_b64decode",
-    "base64.decodebytes", "base64.decodestring", "binascii.a2b_base64", "binascii.a2b_hex", "binascii.unhexlify", "zlib.decompress", "gzip.decompress",
-    "bz2.decompress", "lzma.decompress", "codecs.decode", "builtins.bytes.fromhex", "builtins.bytearray.fromhex", "marshal.loads", "pickle.loads", "builtins.chr",
-})
+DECODERS: Final = frozenset(
+    {
+        "base64.b64decode",
+        "base64.b32decode",
+        "base64.b16decode",
+        "base64.b85decode",
+        "base64.a85decode",
+        "base64.urlsafe_b64decode",
+        "base64.standard_b64decode",
+        "base64.decodebytes",
+        "base64.decodestring",
+        "binascii.a2b_base64",
+        "binascii.a2b_hex",
+        "binascii.unhexlify",
+        "zlib.decompress",
+        "gzip.decompress",
+        "bz2.decompress",
+        "lzma.decompress",
+        "codecs.decode",
+        "builtins.bytes.fromhex",
+        "builtins.bytearray.fromhex",
+        "marshal.loads",
+        "pickle.loads",
+        "builtins.chr",
+    }
+)
 """Callables whose result is decoded data: text that was written so that it cannot be read."""
 
 _BUILTINS = frozenset(dir(builtins))
@@ -93,6 +114,8 @@ class Names:
 
     def _bound(self, name: str, scope: Scope, depth: int) -> str | None:
         bindings = scope.lookup(name)
+        if bindings is None and name not in _BUILTINS and (stars := scope.lookup("*")):
+            return next((s[:-1] + name for s in stars if isinstance(s, str)), None)  # `from os import *`
         if bindings is None:
             return f"builtins.{name}" if name in _BUILTINS else "builtins" if name == "__builtins__" else name
         known: str | None = None
@@ -260,7 +283,7 @@ class Names:
         values = self.fold(node.generators[0].iter, scope, depth)
         if not isinstance(values, (list, tuple, str, bytes)) or len(values) > 20_000:
             return UNKNOWN
-        inner = Scope(ast.Lambda(), scope)
+        inner = Scope(ast.parse("lambda: 0", mode="eval").body, scope)  # type: ignore[arg-type]
         out = []
         for value in values:
             inner.bindings[node.generators[0].target.id] = [ast.Constant(value=value)]
@@ -292,7 +315,11 @@ def _binary(op: ast.operator, left: Any, right: Any) -> Any:
             case ast.Mult() if isinstance(right, int) and isinstance(left, (str, bytes, list)):
                 return left * right if len(left) * max(right, 0) <= LIMIT else UNKNOWN
             case ast.Mod() if isinstance(left, (str, bytes)):
-                return left % (tuple(right) if isinstance(right, list) else right) if len(left) < 4096 and b"*" not in _bytes(left) else UNKNOWN
+                return (
+                    left % (tuple(right) if isinstance(right, list) else right)
+                    if len(left) < 4096 and b"*" not in _bytes(left)
+                    else UNKNOWN
+                )
             case ast.BitXor() if isinstance(left, int) and isinstance(right, int):
                 return left ^ right
             case ast.Sub() if isinstance(left, (int, float)) and isinstance(right, (int, float)):
@@ -312,8 +339,27 @@ def _bytes(value: str | bytes) -> bytes:
     return value.encode("utf-8", "replace") if isinstance(value, str) else value
 
 
-_METHODS: Final = frozenset({"lower", "upper", "strip", "lstrip", "rstrip", "replace", "split", "title", "capitalize", "swapcase", "removeprefix", "removesuffix",
-                             "casefold", "splitlines", "rsplit", "partition", "translate"})
+_METHODS: Final = frozenset(
+    {
+        "lower",
+        "upper",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "replace",
+        "split",
+        "title",
+        "capitalize",
+        "swapcase",
+        "removeprefix",
+        "removesuffix",
+        "casefold",
+        "splitlines",
+        "rsplit",
+        "partition",
+        "translate",
+    }
+)
 
 
 def _method(base: Any, name: str, args: list[Any], keywords: dict[str, Any]) -> Any:
@@ -339,7 +385,8 @@ def _method(base: Any, name: str, args: list[Any], keywords: dict[str, Any]) -> 
         if isinstance(base, (list, tuple)) and name == "copy":
             return base
         if isinstance(base, int) and name == "to_bytes" and args and isinstance(args[0], int) and args[0] < 4096:
-            return base.to_bytes(args[0], str(args[1]) if len(args) > 1 else str(keywords.get("byteorder", "big")))  # type: ignore[arg-type]
+            return base.to_bytes(args[0], str(args[1]) if len(args) > 1 else str(keywords.get("byteorder",
+                "big")))  # type: ignore[arg-type]
     except (TypeError, ValueError, LookupError, AttributeError, OverflowError):
         pass
     return UNKNOWN
@@ -369,10 +416,19 @@ def _inflate(raw: bytes) -> Any:
 
 
 _DECODE: Final[dict[str, Any]] = {
-    "base64.b64decode": base64.b64decode, "base64.urlsafe_b64decode": base64.urlsafe_b64decode, "base64.standard_b64decode": base64.b64decode,
-    "base64.b32decode": base64.b32decode, "base64.b16decode": base64.b16decode, "base64.b85decode": base64.b85decode, "base64.a85decode": base64.a85decode,
-    "base64.decodebytes": base64.decodebytes, "binascii.a2b_base64": binascii.a2b_base64, "binascii.unhexlify": binascii.unhexlify,
-    "binascii.a2b_hex": binascii.unhexlify, "zlib.decompress": _inflate, "gzip.decompress": _inflate,
+    "base64.b64decode": base64.b64decode,
+    "base64.urlsafe_b64decode": base64.urlsafe_b64decode,
+    "base64.standard_b64decode": base64.b64decode,
+    "base64.b32decode": base64.b32decode,
+    "base64.b16decode": base64.b16decode,
+    "base64.b85decode": base64.b85decode,
+    "base64.a85decode": base64.a85decode,
+    "base64.decodebytes": base64.decodebytes,
+    "binascii.a2b_base64": binascii.a2b_base64,
+    "binascii.unhexlify": binascii.unhexlify,
+    "binascii.a2b_hex": binascii.unhexlify,
+    "zlib.decompress": _inflate,
+    "gzip.decompress": _inflate,
 }
 
 

@@ -1,4 +1,5 @@
-"""R serialisation streams (`.rds`, `.rda`): types, symbols, calls and texts, without R. Source: "Serialization Formats" of R Internals; serialize.c.
+"""R serialisation streams (`.rds`, `.rda`): types, symbols, calls and texts, without R. Source: "Serialization Formats" of R Internals;
+serialize.c.
 
 XDR (`X`) and ASCII (`A`) streams, versions 2 and 3; iterative. Files by other writers, whose body is no stream, are given as `loose` text.
 """
@@ -24,7 +25,8 @@ REF, NAMESPACE, PACKAGE, PERSIST, ALTREP, BYTECODE = 255, 249, 250, 247, 238, 21
 
 @dataclass(slots=True)
 class Call:
-    """A call: its head (`system`, `base::system`), the texts among its arguments, and where it stands: promise, closure, expression or data."""
+    """A call: its head (`system`, `base::system`), the texts among its arguments, and where it stands: promise, closure, expression or
+    data."""
 
     head: str
     texts: list[str]
@@ -216,5 +218,3 @@ class _Reader:
             raise Malformed(f"a text of {size} bytes ends past the file", offset=self.at)
         self.at += size
         return self.data[self.at - size : self.at][:TEXT_KEPT].decode("utf-8", "replace")
-
-

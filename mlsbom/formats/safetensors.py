@@ -1,6 +1,7 @@
 """safetensors: the header, its table of tensors, and every way in which it breaks the format.
 
-Source: the format section of the safetensors README and the checks of its `SafeTensors::read_metadata`. Fast: a header of 18 MB with 150,000
+Source: the format section of the safetensors README and the checks of its `SafeTensors::read_metadata`. Fast: a header of 18 MB with
+150,000
 tensors is read in about 0.3 s, without an object a tensor.
 """
 
@@ -81,7 +82,13 @@ def _columns(header: dict[str, Any], out: Safetensors, size: int) -> None:
     room = size - start
     problems = out.problems
     spans: list[tuple[int, int]] = []
-    names, dtypes, shapes, offsets, sizes = out.tensors.names, out.tensors.dtypes, out.tensors.shapes, out.tensors.offsets, out.tensors.sizes
+    names, dtypes, shapes, offsets, sizes = (
+        out.tensors.names,
+        out.tensors.dtypes,
+        out.tensors.shapes,
+        out.tensors.offsets,
+        out.tensors.sizes,
+    )
     for name, entry in header.items():
         try:
             dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
@@ -120,7 +127,9 @@ def _explain(name: str, entry: dict[str, Any], room: int, out: Safetensors) -> N
     elif dtype not in DTYPE_BITS:
         out.problems.append((40, f"unknown dtype {str(dtype)[:40]!r} of {shown}"))
     elif math.prod(shape) * DTYPE_BITS[dtype] != (end - begin) * 8:
-        out.problems.append((85, f"{shown} has {end - begin} bytes, its shape and dtype ask for {math.prod(shape) * DTYPE_BITS[dtype] // 8}"))
+        out.problems.append(
+            (85, f"{shown} has {end - begin} bytes, its shape and dtype ask for {math.prod(shape) * DTYPE_BITS[dtype] // 8}")
+        )
     elif len(entry) != 3:
         extra = next(iter(set(entry) - {"dtype", "shape", "data_offsets"}))
         out.problems.append((30, f"unknown key {extra[:40]!r} in {shown}"))

@@ -40,18 +40,40 @@ _STRINGS = dict.fromkeys(range(1, 10), 2)
 _GRAPH: Final = {1: 2, 2: 2, 5: 2, 10: 2, 11: 2, 12: 2, 13: 2, 14: 2, 15: 2, 16: 2}
 _NODE_DEF: Final = {1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, 7: 2}
 _SCHEMAS: Final[tuple[_Schema, ...]] = (
-    _Schema("onnx", {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}, frozenset({7, 8}),
-            ((7, _GRAPH), (8, {1: 2, 2: 0})), (".onnx", ".ort", ".pb")),
-    _Schema("coreml", {1: 0, 2: 2, 10: 0}, frozenset({2, *range(200, 3001)}), ((2, {1: 2, 10: 2, 11: 2, 12: 2, 13: 2, 20: 0, 21: 2, 50: 2, 100: 2}),),
-            (".mlmodel", ".mlpackage"), open_from=200),
+    _Schema(
+        "onnx",
+        {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2},
+        frozenset({7, 8}),
+        ((7, _GRAPH), (8, {1: 2, 2: 0})),
+        (".onnx", ".ort", ".pb"),
+    ),
+    _Schema(
+        "coreml",
+        {1: 0, 2: 2, 10: 0},
+        frozenset({2, *range(200, 3001)}),
+        ((2, {1: 2, 10: 2, 11: 2, 12: 2, 13: 2, 20: 0, 21: 2, 50: 2, 100: 2}),),
+        (".mlmodel", ".mlpackage"),
+        open_from=200,
+    ),
     _Schema("cntk", {1: 0, 2: 2}, frozenset({2}), ((2, {1: 2, 2: 2}),), (".dnn", ".cmf", ".model", ".cntk")),
     _Schema("saved-model", {1: 0, 2: 2}, frozenset({2}), ((2, _STRINGS),), ("saved_model.pb", ".pb")),
-    _Schema("meta-graph", {1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, 7: 2}, frozenset({2}),
-            ((1, {1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, 7: 0, 8: 2}), (2, {1: 2, 2: 2, 3: 0, 4: 2, 5: 2})), (".meta",)),
+    _Schema(
+        "meta-graph",
+        {1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, 7: 2},
+        frozenset({2}),
+        ((1, {1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, 7: 0, 8: 2}), (2, {1: 2, 2: 2, 3: 0, 4: 2, 5: 2})),
+        (".meta",),
+    ),
     _Schema("paddle", {1: 2, 2: 2, 3: 2, 4: 2, 5: 2}, frozenset({1}), ((1, {1: 0, 2: 0, 3: 2, 4: 2, 5: 0}),), (".pdmodel", "__model__")),
     _Schema("sentencepiece", {1: 2, 2: 2, 3: 2, 4: 2, 5: 2}, frozenset({1}), ((1, {1: 2, 2: 5, 3: 0}),), (".model", ".spm", ".vocab")),
     _Schema("graph-def", {1: 2, 2: 2, 3: 0, 4: 2, 5: 2}, frozenset({1}), ((1, _NODE_DEF),), (".pb", ".pbtxt", ".graphdef")),
-    _Schema("caffe", {1: 2, 2: 2, 3: 2, 4: 0, 5: 0, 6: 2, 7: 0, 8: 2, 100: 2}, frozenset({2, 100}), ((100, {1: 2, 2: 2, 3: 2, 4: 2}),), (".caffemodel",)),
+    _Schema(
+        "caffe",
+        {1: 2, 2: 2, 3: 2, 4: 0, 5: 0, 6: 2, 7: 0, 8: 2, 100: 2},
+        frozenset({2, 100}),
+        ((100, {1: 2, 2: 2, 3: 2, 4: 2}),),
+        (".caffemodel",),
+    ),
     _Schema("tensor-proto", {1: 0, 2: 0, 3: 2, 4: 2, 5: 2, 6: 2, 7: 2, 8: 2, 9: 2, 13: 2, 14: 0}, frozenset({9, 8}), (), (".pb",)),
 )
 
@@ -71,7 +93,14 @@ def protobuf_kind(blob: Blob, name: str = "") -> str | None:
 def _is_mediapipe(blob: Blob, first: _Head) -> bool:
     """MediaPipe's CalculatorGraphConfig has the shape of a GraphDef: its nodes name calculators, not operators."""
     heads = _heads(blob, first.start, min(first.start + first.size, blob.size))
-    named = next((h for h in heads if h.number in (1, 2) and h.wire == 2 and blob.read_at(h.start, min(h.size, 200)).endswith((b"Calculator", b"Subgraph"))), None)
+    named = next(
+        (
+            h
+            for h in heads
+            if h.number in (1, 2) and h.wire == 2 and blob.read_at(h.start, min(h.size, 200)).endswith((b"Calculator", b"Subgraph"))
+        ),
+        None,
+    )
     return named is not None
 
 
@@ -110,7 +139,17 @@ def _is_cntk(blob: Blob, top: list[_Head]) -> bool:
     entry = _heads(blob, top[1].start, min(top[1].start + top[1].size, blob.size))
     if len(entry) != 2 or (entry[0].number, entry[0].wire, entry[1].number, entry[1].wire) != (1, 2, 2, 2):
         return False
-    return blob.read_at(entry[0].start, min(entry[0].size, 64)) in (b"version", b"type", b"uid", b"root", b"inputs", b"attributes", b"primitive_functions", b"name", b"op")
+    return blob.read_at(entry[0].start, min(entry[0].size, 64)) in (
+        b"version",
+        b"type",
+        b"uid",
+        b"root",
+        b"inputs",
+        b"attributes",
+        b"primitive_functions",
+        b"name",
+        b"op",
+    )
 
 
 def name_like(blob: Blob, top: list[_Head], number: int) -> bool:
@@ -208,4 +247,4 @@ def msgpack_start(head: bytes) -> bool:
 
 def torch7_start(head: bytes) -> bool:
     """A binary Torch7 stream: type tag 4 (torch object) or 3 (table), index 1, then for an object its version string `V 1`."""
-    return head[:8] == b"\x04\x00\x00\x00\x01\x00\x00\x00" and head[12:15] == b"V 1" or head[:8] == b"\x03\x00\x00\x00\x01\x00\x00\x00"
+    return (head[:8] == b"\x04\x00\x00\x00\x01\x00\x00\x00" and head[12:15] == b"V 1") or head[:8] == b"\x03\x00\x00\x00\x01\x00\x00\x00"

@@ -1,10 +1,12 @@
 """TensorFlow graphs by the wire format: SavedModel, MetaGraphDef and GraphDef with all functions of their libraries.
 
-Source: saved_model.proto, meta_graph.proto, graph.proto, function.proto, node_def.proto, attr_value.proto of TensorFlow 2.20 (field numbers below).
+Source: saved_model.proto, meta_graph.proto, graph.proto, function.proto, node_def.proto, attr_value.proto of TensorFlow 2.20 (field
+numbers below).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,7 +19,23 @@ from mlsbom.formats.tensors import Tensors
 
 NODE_LIMIT: Final = 2_000_000
 TEXT_LIMIT: Final = 4096
-DTYPES: Final[dict[int, str]] = {1: "F32", 2: "F64", 3: "I32", 4: "U8", 5: "I16", 6: "I8", 7: "STRING", 8: "C64", 9: "I64", 10: "BOOL", 14: "BF16", 17: "U16", 19: "F16", 22: "U32", 23: "U64"}
+DTYPES: Final[dict[int, str]] = {
+    1: "F32",
+    2: "F64",
+    3: "I32",
+    4: "U8",
+    5: "I16",
+    6: "I8",
+    7: "STRING",
+    8: "C64",
+    9: "I64",
+    10: "BOOL",
+    14: "BF16",
+    17: "U16",
+    19: "F16",
+    22: "U32",
+    23: "U64",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +90,19 @@ def read_graph(blob: Blob) -> Graphs:
     out = Graphs()
     with _Guard(out):
         _graph(blob.parsed(protobuf.view), 0, out)
+    return out
+
+
+_TEXT_OP = re.compile(r'\bop\s*:\s*"([^"\n]{1,200})"')
+_TEXT_VERSION = re.compile(r'tensorflow_version\s*:\s*"([^"\n]{1,60})"')
+
+
+def read_text(blob: Blob) -> Graphs:
+    """A graph in the text form of protocol buffers (`.pbtxt`): its operators alone. A reader for `Blob.parsed`."""
+    text = blob.text()
+    version = _TEXT_VERSION.search(text)
+    out = Graphs(version=version[1] if version else "")
+    out.nodes.extend(Node("", "", m[1], (), (), m.start()) for m in _TEXT_OP.finditer(text))
     return out
 
 
@@ -157,7 +188,8 @@ def _node(data: View, base: int, graph: str, out: Graphs) -> None:
 
 def _attribute(data: View, base: int) -> tuple[str, list[str]]:
     """(key, texts) of an attribute: a text, a list of texts, the texts of a small text tensor, the name of a function."""
-    key, found = "", []
+    key = ""
+    found: list[str] = []
     for number, _, value, at in protobuf.fields(data, base):
         if number == 1:
             key = protobuf.text(value)[:200]
@@ -216,7 +248,12 @@ def _tensor_info(data: View, base: int) -> tuple[str, str]:
                 elif inner == 3 and not isinstance(part, int):
                     for n, _, dim, at3 in protobuf.fields(part, at2):
                         if n == 2 and not isinstance(dim, int):
-                            dims.append(next((str(protobuf.signed(v)) for m, _, v, _ in protobuf.fields(dim, at3) if m == 1 and isinstance(v, int)), "0"))
+                            dims.append(
+                                next(
+                                    (str(protobuf.signed(v)) for m, _, v, _ in protobuf.fields(dim, at3) if m == 1 and isinstance(v, int)),
+                                    "0",
+                                )
+                            )
     return name, f"{dtype}[{','.join(dims)}]"
 
 

@@ -1,4 +1,5 @@
-"""TensorFlow Lite models: operators, custom codes, tensors, buffers, metadata. Source: tflite/schema.fbs, version 3 (field numbers below)."""
+"""TensorFlow Lite models: operators, custom codes, tensors, buffers, metadata. Source: tflite/schema.fbs, version 3 (field numbers
+below)."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from mlsbom.formats.tensors import Tensors
 SIZE_LIMIT: Final = 1 << 30
 CUSTOM: Final = 32
 TYPES: Final[dict[int, tuple[str, int]]] = {
-    0: ("F32", 32), 1: ("F16", 16), 2: ("I32", 32), 3: ("U8", 8), 4: ("I64", 64), 5: ("STRING", 0), 6: ("BOOL", 8), 7: ("I16", 16), 8: ("C64", 64), 9: ("I8", 8),
+    0: ("F32", 32), 1: ("F16", 16), 2: ("I32", 32), 3: ("U8", 8), 4: ("I64", 64), 5: ("STRING", 0), 6: ("BOOL", 8), 7: ("I16", 16),
+    8: ("C64", 64), 9: ("I8", 8),
     10: ("F64", 64), 11: ("C128", 128), 12: ("U64", 64), 15: ("U32", 32), 16: ("U16", 16), 17: ("I4", 4), 18: ("BF16", 16),
 }  # fmt: skip
 """TensorType -> (dtype, bits)."""
@@ -22,7 +24,8 @@ TYPES: Final[dict[int, tuple[str, int]]] = {
 
 @dataclass(slots=True)
 class Tflite:
-    """`operators`: builtin code -> count; `custom`: custom code -> count; `bounds`: offsets that lead outside; `end`: where the buffers end."""
+    """`operators`: builtin code -> count; `custom`: custom code -> count; `bounds`: offsets that lead outside; `end`: where the buffers
+    end."""
 
     version: int = 0
     description: str = ""

@@ -72,11 +72,13 @@ def _lines(text: str) -> dict[tuple[str, ...], int]:
                 counts[table] = counts.get(table, -1) + 1
                 table = (*table, str(counts[table]))
             else:
-                table = next(((*p, str(n), *table[len(p) :]) for p, n in counts.items() if len(table) > len(p) and table[: len(p)] == p), table)
+                table = next(
+                    ((*p, str(n), *table[len(p) :]) for p, n in counts.items() if len(table) > len(p) and table[: len(p)] == p), table
+                )
             out.setdefault(table, number)
         elif key := _KEY.match(line):
             out.setdefault((*table, *_path(key[1])), number)
-        for quotes in ('\"\"\"', "'''"):
+        for quotes in ('"""', "'''"):
             if line.count(quotes) % 2:
                 inside = quotes
     return out

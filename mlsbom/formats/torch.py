@@ -240,7 +240,7 @@ def tensor_of(value: Value, name: str, places: dict[str, int]) -> Tensor | None:
             value = args[0]
         else:
             break
-    if value.fn.module.startswith("numpy"):
+    if value.fn.module.startswith("numpy") or value.fn.name == "NumpyArrayWrapper":
         return _array(value, name)
     if value.fn.module != "torch._utils":
         return None
@@ -321,6 +321,10 @@ def numpy_dtype(code: str, size: int) -> str:
 
 def _array(call: Call, name: str) -> Tensor | None:
     """A numpy array by the state of its BUILD: (version, shape, dtype, fortran, bytes)."""
+    wrapped = next((s for s in call.state if isinstance(s, Dict)), None)
+    if wrapped is not None and isinstance(call.fn, Name) and call.fn.name == "NumpyArrayWrapper":  # joblib's
+        dtype = dtype_of(wrapped.get("dtype"))
+        return _shaped(name, (numpy_dtype(dtype.code, dtype.size), dtype.size) if dtype else None, wrapped.get("shape"))
     state = next((s for s in call.state if isinstance(s, tuple) and len(s) == 5), None)
     if state is None or not isinstance(call.fn, Name) or call.fn.name != "_reconstruct":
         return None

@@ -15,8 +15,7 @@ _NUMBERS: Final = {b"i": (">b", 1), b"U": (">B", 1), b"I": (">h", 2), b"l": (">i
 def loads(data: bytes) -> Any:
     """The value of a document. An array of one numeric type becomes `("array", type, count)`. Raises Malformed with the offset."""
     reader = _Reader(data)
-    value = reader.value(reader.take(1), 0)
-    return value
+    return reader.value(reader.take(1), 0)
 
 
 class _Reader:

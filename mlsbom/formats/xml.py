@@ -1,4 +1,5 @@
-"""XML as events, without DTDs: entities and external subsets are noted and never followed. Source: expat with all outside access left off."""
+"""XML as events, without DTDs: entities and external subsets are noted and never followed. Source: expat with all outside access left
+off."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ DEPTH_LIMIT: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """A start tag: local name, attributes, path of the local names above it, line; `text` is filled in at its end, for leaves of up to 20 kB."""
+    """A start tag: local name, attributes, path of the local names above it, line; `text` is filled in at its end, for leaves of up to 20
+    kB."""
 
     name: str
     attributes: dict[str, str]
@@ -73,7 +75,9 @@ def parse(data: bytes, *, limit: int = 500_000) -> Document:
         if stack and len(stack[-1][3]) < 500:
             stack[-1][3].append(text)
 
-    def entity(name: str, is_parameter: int, value: str | None, base: str | None, system: str | None, public: str | None, notation: str | None) -> None:
+    def entity(
+        name: str, is_parameter: int, value: str | None, base: str | None, system: str | None, public: str | None, notation: str | None
+    ) -> None:
         out.entities.append(name[:100])
         if system:
             out.external.append(system[:500])

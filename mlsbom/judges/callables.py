@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from mlsbom.knowledge import Packs
 
-PACKS: Final = ("pickle/known.toml", "pickle/classes.txt", "pickle/dangerous.toml", "pickle/closed.toml", "pickle/python.toml")
 _HARMLESS_DUNDERS: Final = frozenset({"__main__", "__builtin__", "__torch__", "__mp_main__"})
 
 

@@ -12,33 +12,89 @@ from typing import Final
 _SHELL = r"(?:/(?:usr/)?bin/)?(?:ba|z|da|k|c)?sh"
 _FETCH = r"(?:curl|wget|fetch|aria2c|iwr|irm|invoke-webrequest|invoke-restmethod|certutil(?:\.exe)?|bitsadmin|ftp)"
 _COMMANDS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
-    ("fetches and runs", re.compile(rf"\b{_FETCH}\b[^\n|;&]{{0,400}}(?:\||;|&&)\s*(?:sudo\s+)?(?:{_SHELL}|python[\d.]*|perl|ruby|node|iex|invoke-expression)\b", re.I)),
+    (
+        "fetches and runs",
+        re.compile(
+            rf"\b{_FETCH}\b[^\n|;&]{{0,400}}(?:\||;|&&)\s*(?:sudo\s+)?(?:{_SHELL}|python[\d.]*|perl|ruby|node|iex|invoke-expression)\b",
+            re.I,
+        ),
+    ),
     ("fetches and runs", re.compile(rf"(?:{_SHELL}|eval|python[\d.]*)\s+(?:-c\s+)?[\"']?(?:<\(|\$\(|`)\s*{_FETCH}\b", re.I)),
-    ("fetches and runs", re.compile(rf"\b{_FETCH}\b[^\n]{{0,300}}\bhttps?://[^\n]{{0,300}}(?:&&|;)[^\n]{{0,200}}(?:chmod\s+\+?[x7]|\./|{_SHELL}\s)", re.I)),
-    ("fetches and runs", re.compile(r"\b(?:iex|invoke-expression)\b[^\n]{0,100}(?:downloadstring|invoke-webrequest|iwr|irm|net\.webclient)", re.I)),
+    (
+        "fetches and runs",
+        re.compile(rf"\b{_FETCH}\b[^\n]{{0,300}}\bhttps?://[^\n]{{0,300}}(?:&&|;)[^\n]{{0,200}}(?:chmod\s+\+?[x7]|\./|{_SHELL}\s)", re.I),
+    ),
+    (
+        "fetches and runs",
+        re.compile(r"\b(?:iex|invoke-expression)\b[^\n]{0,100}(?:downloadstring|invoke-webrequest|iwr|irm|net\.webclient)", re.I),
+    ),
     ("fetches and runs", re.compile(r"\bmshta(?:\.exe)?\s+(?:https?|javascript|vbscript):", re.I)),
-    ("opens a shell to another host", re.compile(r"/dev/(?:tcp|udp)/[\w.]+/\d+|\bn(?:c|cat|etcat)\b[^\n]{0,60}\s-[a-z]*e\b|\bsocat\b[^\n]{0,80}exec:", re.I)),
-    ("decodes and runs", re.compile(rf"\bbase64\s+(?:-d|--decode|-D)\b[^\n|]{{0,200}}\|\s*(?:{_SHELL}|python[\d.]*)\b|\bpowershell(?:\.exe)?\b[^\n]{{0,80}}\s-e(?:nc(?:odedcommand)?)?\s+[A-Za-z0-9+/=]{{16}}", re.I)),
+    (
+        "opens a shell to another host",
+        re.compile(r"/dev/(?:tcp|udp)/[\w.]+/\d+|\bn(?:c|cat|etcat)\b[^\n]{0,60}\s-[a-z]*e\b|\bsocat\b[^\n]{0,80}exec:", re.I),
+    ),
+    (
+        "decodes and runs",
+        re.compile(
+            rf"\bbase64\s+(?:-d|--decode|-D)\b[^\n|]{{0,200}}\|\s*(?:{_SHELL}|python[\d.]*)\b|\bpowershell(?:\.exe)?\b[^\n]{{0,80}}\s-e(?:nc(?:odedcommand)?)?\s+[A-Za-z0-9+/=]{{16}}",
+            re.I,
+        ),
+    ),
     ("deletes files", re.compile(r"(?<![\w.-])rm\s+-(?:[a-z]*r[a-z]*f|[a-z]*f[a-z]*r)[a-z]*\s+(?:--no-preserve-root\s+)?[/~*$]", re.I)),
-    ("runs a shell command", re.compile(rf"(?<![\w./-])(?:{_SHELL}|cmd(?:\.exe)?|powershell(?:\.exe)?|pwsh)\s+(?:-[a-z]*c|/c|-command)\s+\S", re.I)),
+    (
+        "runs a shell command",
+        re.compile(rf"(?<![\w./-])(?:{_SHELL}|cmd(?:\.exe)?|powershell(?:\.exe)?|pwsh)\s+(?:-[a-z]*c|/c|-command)\s+\S", re.I),
+    ),
 )
 _CODE: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
-    ("runs a process", re.compile(r"\bos\.(?:system|popen|exec[lv]p?e?|spawn[lv]p?e?)\s*\(|\bsubprocess\.(?:run|call|Popen|check_output|check_call|getoutput)\s*\(|\bpty\.spawn\s*\(")),
-    ("runs a process", re.compile(r"\bos\.execute\s*\(|\bio\.popen\s*\(|\b(?:base::)?system2?\s*\(\s*[\"']|\bRuntime\.getRuntime\(\)\.exec\b|\bchild_process\b[^\n]{0,40}\bexec")),
-    ("evaluates code", re.compile(r"(?<![\w.])(?:eval|exec)\s*\(\s*[\w\"'(]|(?<![\w.])(?:loadstring|dofile)\s*\(\s*[\w\"'(]|\bmarshal\.loads\s*\(|(?<![\w.])compile\s*\(\s*[\"'].{0,200}[\"']exec[\"']")),
+    (
+        "runs a process",
+        re.compile(
+            r"\bos\.(?:system|popen|exec[lv]p?e?|spawn[lv]p?e?)\s*\(|\bsubprocess\.(?:run|call|Popen|check_output|check_call|getoutput)\s*\(|\bpty\.spawn\s*\("
+        ),
+    ),
+    (
+        "runs a process",
+        re.compile(
+            r"\bos\.execute\s*\(|\bio\.popen\s*\(|\b(?:base::)?system2?\s*\(\s*[\"']|\bRuntime\.getRuntime\(\)\.exec\b|\bchild_process\b[^\n]{0,40}\bexec"
+        ),
+    ),
+    (
+        "evaluates code",
+        re.compile(
+            r"(?<![\w.])(?:eval|exec)\s*\(\s*[\w\"'(]|(?<![\w.])(?:loadstring|dofile)\s*\(\s*[\w\"'(]|\bmarshal\.loads\s*\(|(?<![\w.])compile\s*\(\s*[\"'].{0,200}[\"']exec[\"']"
+        ),
+    ),
     ("imports by name", re.compile(r"__import__\s*\(\s*[\"'][\w.]+[\"']\s*\)|\bimportlib\.import_module\s*\(")),
     ("deserialises", re.compile(r"(?<![\w.])(?:c?pickle|dill|cloudpickle|joblib)\.loads?\s*\(")),
-    ("script", re.compile(r"<script\b[^>]*>[^<]{0,2000}\b(?:eval|fetch|document|window|alert|XMLHttpRequest|import)\b|\bjavascript:[^\s\"']{3,}", re.I)),
+    (
+        "script",
+        re.compile(
+            r"<script\b[^>]*>[^<]{0,2000}\b(?:eval|fetch|document|window|alert|XMLHttpRequest|import)\b|\bjavascript:[^\s\"']{3,}", re.I
+        ),
+    ),
 )
-_STATEMENT = re.compile(r"(?:^|[;\n])\s*(?:import|from)\s+(?:os|subprocess|socket|ctypes|pty|shutil|sys|builtins|importlib|urllib|requests)\b(?:\s+import\b|\s*[;,]|\s*$|\s*\n|\s+as\b)", re.M)
-_LOADS_LIBRARY = re.compile(r"\bload_?library\b[^\n]{0,120}?(?:[A-Za-z]:\\|\.{1,2}[\\/]|/)[^\s\"']{1,200}\.(?:dll|so|dylib)\b|\b(?:dlopen|ctypes\.(?:CDLL|cdll|WinDLL))\s*\(", re.I)
+_STATEMENT = re.compile(
+    r"(?:^|[;\n])\s*(?:import|from)\s+(?:os|subprocess|socket|ctypes|pty|shutil|sys|builtins|importlib|urllib|requests)\b(?:\s+import\b|\s*[;,]|\s*$|\s*\n|\s+as\b)",
+    re.M,
+)
+_LOADS_LIBRARY = re.compile(
+    r"\bload_?library\b[^\n]{0,120}?(?:[A-Za-z]:\\|\.{1,2}[\\/]|/)[^\s\"']{1,200}\.(?:dll|so|dylib)\b|\b(?:dlopen|ctypes\.(?:CDLL|cdll|WinDLL))\s*\(",
+    re.I,
+)
 
 _NEEDED = re.compile(r"[(|;&<`\s]|://")
 """Without one of these a text is a name, not a command or a call."""
 
 EXECUTABLES: Final[tuple[tuple[bytes, str], ...]] = (
-    (b"\x7fELF", "ELF program"), (b"MZ\x90\x00", "Windows program"), (b"\xcf\xfa\xed\xfe", "Mach-O program"), (b"\xce\xfa\xed\xfe", "Mach-O program"),
-    (b"\xca\xfe\xba\xbe\x00\x00\x00", "Java class or Mach-O program"), (b"#!/", "script"), (b"PK\x03\x04", "zip archive"), (b"\x00asm\x01", "WebAssembly module"),
+    (b"\x7fELF", "ELF program"),
+    (b"MZ\x90\x00", "Windows program"),
+    (b"\xcf\xfa\xed\xfe", "Mach-O program"),
+    (b"\xce\xfa\xed\xfe", "Mach-O program"),
+    (b"\xca\xfe\xba\xbe\x00\x00\x00", "Java class or Mach-O program"),
+    (b"#!/", "script"),
+    (b"PK\x03\x04", "zip archive"),
+    (b"\x00asm\x01", "WebAssembly module"),
 )
 
 
@@ -48,7 +104,8 @@ def command(text: str) -> tuple[str, str] | None:
 
 
 def code(text: str) -> tuple[str, str] | None:
-    """(what it does, the matched piece) of the first call of a code-running function in a text: `os.system(` counts, "os.system" does not."""
+    """(what it does, the matched piece) of the first call of a code-running function in a text: `os.system(` counts, "os.system" does
+    not."""
     found = _first(_CODE, text)
     if found is None and (statement := _STATEMENT.search(text)):
         return "imports a module that reaches the system", statement[0].strip()
@@ -65,7 +122,8 @@ def hostile(text: str) -> tuple[str, str] | None:
 
 
 def fetches_and_runs(text: str) -> bool:
-    """Whether a command in it gets something from the network, or decodes it, and runs it, or gives a shell away: no honest parameter does."""
+    """Whether a command in it gets something from the network, or decodes it, and runs it, or gives a shell away: no honest parameter
+    does."""
     found = command(text)
     return found is not None and found[0] in ("fetches and runs", "decodes and runs", "opens a shell to another host", "deletes files")
 
@@ -73,7 +131,12 @@ def fetches_and_runs(text: str) -> bool:
 def sniff(data: bytes) -> str | None:
     """What a run of bytes that should hold nothing begins with: a pickle, zip, program or script; None for anything else."""
     body = data.lstrip(b"\0")[:64]
-    if len(body) >= 2 and body[0] == 0x80 and 2 <= body[1] <= 5 and (body[2:3] in (b"\x95", b"c", b"(", b"}", b"]", b"\x8c", b"X", b"K", b"q", b"\x94")):
+    if (
+        len(body) >= 2
+        and body[0] == 0x80
+        and 2 <= body[1] <= 5
+        and (body[2:3] in (b"\x95", b"c", b"(", b"}", b"]", b"\x8c", b"X", b"K", b"q", b"\x94"))
+    ):
         return "pickle"
     if re.match(rb"c[a-z_][\w.]{1,60}\n[A-Za-z_]\w{0,60}\n", body):
         return "pickle"

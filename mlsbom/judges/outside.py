@@ -1,4 +1,5 @@
-"""Whether a path or address that stands in a model, and that a loader opens, leads out of it: `paths.escape`, with a severity and with addresses."""
+"""Whether a path or address that stands in a model, and that a loader opens, leads out of it: `paths.escape`, with a severity and with
+addresses."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""What Python source does when it is imported, loaded or run: the rules of section 6, on the syntax tree, with names and constants resolved.
+"""What Python source does when it is imported, loaded or run: the rules of section 6, on the syntax tree, with names and constants
+resolved.
 
-`judge(names, reach)` is for any caller (modules of a model, handlers, hooks, `setup.py`, notebook cells, code in archives). Nothing is imported or run.
+`judge(names, reach)` is for any caller (modules of a model, handlers, hooks, `setup.py`, notebook cells, code in archives). Nothing is
+imported or run.
 """
 
 from __future__ import annotations
@@ -29,9 +31,12 @@ ENCODING = Rule(id="CODE-ENCODING", title="Source declares an encoding that hide
 RULES: Final = (PROCESS, DYNAMIC, EXFILTRATION, NETWORK, NATIVE, DESERIALISE, PERSISTENCE, ENCODING)
 
 TRIGGERS: Final = tuple(
-    t.encode() for t in ("system", "popen", "Popen", "exec", "eval", "spawn", "subprocess", "pty", "compile", "marshal", "__import__", "import_module", "CodeType", "FunctionType", "socket", "urlopen",
-                         "urlretrieve", "requests", "httpx", "aiohttp", "http.client", "ctypes", "cffi", "cpp_extension", "pickle", "joblib", "torch.load", "allow_pickle", "dill", "shelve", "crontab",
-                         "authorized_keys", ".bashrc", ".zshrc", "sitecustomize", "site-packages", "systemd", "LaunchAgents", "getattr", "__builtins__", "b64decode", "fromhex", "coding:", "coding=", "runpy",
+    t.encode() for t in ("system", "popen", "Popen", "exec", "eval", "spawn", "subprocess", "pty", "compile", "marshal", "__import__",
+        "import_module", "CodeType", "FunctionType", "socket", "urlopen",
+                         "urlretrieve", "requests", "httpx", "aiohttp", "http.client", "ctypes", "cffi", "cpp_extension", "pickle",
+                         "joblib", "torch.load", "allow_pickle", "dill", "shelve", "crontab",
+                         "authorized_keys", ".bashrc", ".zshrc", "sitecustomize", "site-packages", "systemd", "LaunchAgents", "getattr",
+                         "__builtins__", "b64decode", "fromhex", "coding:", "coding=", "runpy",
                          "webbrowser", "ftplib", "smtplib", "paramiko", "telnetlib", "hf_hub_download", "snapshot_download", "environ")
 )  # fmt: skip
 """Bytes without which no rule of this module can fire: files with none of them need no tree."""
@@ -61,35 +66,68 @@ _PROCESS: Final = re.compile(
     r"(?:os|posix|nt)\.(?:system|popen\d?|exec[lv]p?e?|spawn[lv]p?e?|posix_spawnp?|startfile|fork|forkpty)|subprocess\.(?:run|call|Popen|check_call|check_output|getoutput|getstatusoutput)"
     r"|pty\.spawn|commands\.get\w+|asyncio\.create_subprocess_\w+|asyncio\.subprocess\.\w+|_posixsubprocess\.fork_exec|pexpect\.(?:spawn|run)|sh\.\w+|plumbum\.\w+|multiprocessing\.popen_\w+\.\w+"
 )
-_RUNS_CODE: Final = frozenset({"builtins.exec", "builtins.eval", "builtins.compile", "builtins.execfile", "runpy.run_path", "runpy.run_module", "code.interact", "code.InteractiveInterpreter",
-                               "types.FunctionType", "types.CodeType", "marshal.loads", "marshal.load", "pickletools.dis", "importlib.util.spec_from_loader"})  # fmt: skip
+_RUNS_CODE: Final = frozenset({"builtins.exec", "builtins.eval", "builtins.compile", "builtins.execfile", "runpy.run_path",
+    "runpy.run_module", "code.interact", "code.InteractiveInterpreter",
+                               "types.FunctionType", "types.CodeType", "marshal.loads", "marshal.load", "pickletools.dis",
+                               "importlib.util.spec_from_loader"})  # fmt: skip
 _IMPORTS: Final = frozenset({"builtins.__import__", "importlib.import_module", "importlib.__import__"})
 _NETWORK: Final = re.compile(
     r"(?:requests|httpx|aiohttp|urllib3)(?:\.\w+)?\.?(?:get|post|put|patch|request|head|delete|Session|Client|AsyncClient|ClientSession|PoolManager|stream|urlopen)(?:\(\))?(?:\.\w+)?"
     r"|urllib\.request\.(?:urlopen|urlretrieve|Request|build_opener)|urllib2?\.(?:urlopen|urlretrieve)|http\.client\.HTTPS?Connection(?:\(\)\.\w+)?|socket\.(?:socket|create_connection)(?:\(\)\.\w+)?"
     r"|ftplib\.FTP\w*(?:\(\)\.\w+)?|smtplib\.SMTP\w*(?:\(\)\.\w+)?|telnetlib\.Telnet|paramiko\.\w+|xmlrpc\.client\.\w+|websockets?\.\w+|wget\.download|gdown\.\w+|pycurl\.Curl"
 )
-_SENDS: Final = re.compile(r".*\.(?:post|put|patch|request|sendall|send|sendto|urlopen|Request|sendmail|storbinary|stor|get|connect|gethostbyname|create_connection|urlretrieve)(?:\(\))?")
-_HUB: Final = frozenset({"huggingface_hub.hf_hub_download", "huggingface_hub.snapshot_download", "torch.hub.load", "torch.hub.load_state_dict_from_url", "torch.hub.download_url_to_file"})
-_NATIVE: Final = re.compile(r"ctypes\.(?:CDLL|PyDLL|WinDLL|OleDLL|cdll\.LoadLibrary|windll\.LoadLibrary)|torch\.(?:ops|classes)\.load_library|torch\.utils\.cpp_extension\.load(?:_inline)?|cffi\.FFI\(\)\.dlopen"
-                            r"|tensorflow\.load_op_library|tensorflow\.load_library")  # fmt: skip
-_UNPICKLES: Final = re.compile(r"(?:pickle|cPickle|_pickle|dill|cloudpickle|joblib|shelve|jsonpickle)\.(?:loads?|Unpickler|open|decode)|pandas\.read_pickle")
+_SENDS: Final = re.compile(
+    r".*\.(?:post|put|patch|request|sendall|send|sendto|urlopen|Request|sendmail|storbinary|stor|get|connect|gethostbyname|create_connection|urlretrieve)(?:\(\))?"
+)
+_HUB: Final = frozenset(
+    {
+        "huggingface_hub.hf_hub_download",
+        "huggingface_hub.snapshot_download",
+        "torch.hub.load",
+        "torch.hub.load_state_dict_from_url",
+        "torch.hub.download_url_to_file",
+    }
+)
+_NATIVE: Final = re.compile(
+    r"ctypes\.(?:CDLL|PyDLL|WinDLL|OleDLL|cdll\.LoadLibrary|windll\.LoadLibrary)|torch\.(?:ops|classes)\.load_library"
+    r"|torch\.utils\.cpp_extension\.load(?:_inline)?|cffi\.FFI\(\)\.dlopen|tensorflow\.load_op_library|tensorflow\.load_library"
+)
+_UNPICKLES: Final = re.compile(
+    r"(?:pickle|cPickle|_pickle|dill|cloudpickle|joblib|shelve|jsonpickle)\.(?:loads?|Unpickler|open|decode)|pandas\.read_pickle"
+)
 _SECRET_ENV: Final = re.compile(r"(?:TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE)", re.I)
-_SECRET_PATH: Final = re.compile(r"\.ssh\b|\.aws\b|\.netrc|\.npmrc|\.pypirc|\.kube\b|\.docker/config|\.git-credentials|\.gnupg|/etc/(?:passwd|shadow)|\.env\b|id_rsa|id_ed25519|\.huggingface|huggingface/token"
-                                 r"|\.config/gcloud|wallet\.dat|Login Data|Cookies\b|keychain", re.I)  # fmt: skip
-_PERSIST: Final = re.compile(r"\.(?:bashrc|bash_profile|zshrc|profile|zprofile)$|/etc/(?:cron|rc\.local|init\.d|profile|systemd|ld\.so\.preload)|crontab|authorized_keys|LaunchAgents|LaunchDaemons|systemd/(?:user|system)"
-                             r"|\.config/autostart|Start Menu.{0,40}Startup|sitecustomize\.py|usercustomize\.py|site-packages/.*\.pth|\.git/hooks|\.pth$|CurrentVersion\\\\?Run", re.I)  # fmt: skip
-_LOAD_METHODS: Final = frozenset({"__init__", "__new__", "from_pretrained", "forward", "__call__", "initialize", "handle", "preprocess", "inference", "postprocess", "setup", "load", "load_model", "predict",
-                                  "load_context", "__setstate__", "__reduce__", "_load_pretrained_model", "post_init", "init_weights", "_init_weights", "build", "call", "encode", "tokenize", "from_config", "model_fn",
-                                  "predict_fn", "input_fn", "output_fn", "transform_fn", "execute", "train", "__del__", "__enter__", "__getattr__", "__init_subclass__", "__set_name__"})  # fmt: skip
-_EAGER: Final = frozenset({"atexit.register", "threading.Thread", "threading.Timer", "builtins.map", "builtins.filter", "functools.partial", "concurrent.futures.ThreadPoolExecutor", "builtins.sorted"})
+_SECRET_PATH: Final = re.compile(
+    r"\.ssh\b|\.aws\b|\.netrc|\.npmrc|\.pypirc|\.kube\b|\.docker/config|\.git-credentials|\.gnupg|/etc/(?:passwd|shadow)|\.env\b|id_rsa|id_ed25519"
+    r"|\.huggingface|huggingface/token|\.config/gcloud|wallet\.dat|Login Data|Cookies\b|keychain",
+    re.I,
+)
+_PERSIST: Final = re.compile(
+    r"\.(?:bashrc|bash_profile|zshrc|profile|zprofile)$|/etc/(?:cron|rc\.local|init\.d|profile|systemd|ld\.so\.preload)|crontab|authorized_keys"
+    r"|LaunchAgents|LaunchDaemons|systemd/(?:user|system)|\.config/autostart|Start Menu.{0,40}Startup|sitecustomize\.py|usercustomize\.py"
+    r"|site-packages/.*\.pth|\.git/hooks|CurrentVersion\\\\?Run",
+    re.I,
+)
+_ASKS: Final = frozenset({"builtins.len", "builtins.isinstance", "builtins.sorted", "builtins.hasattr", "builtins.getattr", "builtins.any"})
+_EAGER: Final = frozenset(
+    {
+        "atexit.register",
+        "threading.Thread",
+        "threading.Timer",
+        "builtins.map",
+        "builtins.filter",
+        "functools.partial",
+        "concurrent.futures.ThreadPoolExecutor",
+        "builtins.sorted",
+    }
+)
 
 
 def _severity(rule: Rule, phase: Phase, reach: Reach, decoded: bool = False) -> Severity:
     """The table of section 6: import-time and load-time in reachable code, and other scripts."""
     if reach is Reach.OTHER:
         return {
-            PROCESS.id: Severity.INFO, DYNAMIC.id: Severity.MEDIUM if decoded else Severity.LOW, EXFILTRATION.id: Severity.MEDIUM, NETWORK.id: Severity.INFO, NATIVE.id: Severity.LOW,
+            PROCESS.id: Severity.INFO, DYNAMIC.id: Severity.MEDIUM if decoded else Severity.LOW, EXFILTRATION.id: Severity.MEDIUM,
+                NETWORK.id: Severity.INFO, NATIVE.id: Severity.LOW,
             DESERIALISE.id: Severity.INFO, PERSISTENCE.id: Severity.MEDIUM,
         }[rule.id]  # fmt: skip
     eager = phase is Phase.IMPORT
@@ -146,7 +184,13 @@ class _Judge:
         """All rules."""
         source = self.names.scopes.source
         if source.declared and not source.plain:
-            self._hit(ENCODING, f"declares the encoding {marks.quote(source.declared, 40)}", 1, Severity.HIGH if self.reach is not Reach.OTHER else Severity.MEDIUM, Phase.IMPORT)
+            self._hit(
+                ENCODING,
+                f"declares the encoding {marks.quote(source.declared, 40)}",
+                1,
+                Severity.HIGH if self.reach is not Reach.OTHER else Severity.MEDIUM,
+                Phase.IMPORT,
+            )
         for call, scope in self.names.scopes.calls:
             self._call(call, scope)
         for node, scope in self.names.scopes.loads:
@@ -205,21 +249,29 @@ class _Judge:
             self._function(scope).sends.append((name, call.lineno, phase))
         elif _NATIVE.fullmatch(name):
             what = self.names.text(call.args[0], scope) if call.args else None
-            if name.startswith("ctypes") and (what is None or "/" not in what and not what.endswith((".so", ".dll", ".dylib"))):
+            if name.startswith("ctypes") and (what is None or ("/" not in what and not what.endswith((".so", ".dll", ".dylib")))):
                 self._hit(NATIVE, f"{name}({marks.quote(what or '…', 80)})", call.lineno, Severity.LOW, phase)
             else:
                 self._hit(NATIVE, f"{name}({marks.quote(what or '…', 80)})", call.lineno, _severity(NATIVE, phase, reach), phase)
         elif _UNPICKLES.fullmatch(name) or self._torch_load(name, call, scope):
             self._hit(DESERIALISE, f"{name}", call.lineno, _severity(DESERIALISE, phase, reach), phase)
-        elif name in ("builtins.open", "io.open", "codecs.open", "pathlib.Path().open", "os.open") or name.endswith((".write_text", ".write_bytes")):
+        elif name in ("builtins.open", "io.open", "codecs.open", "pathlib.Path().open", "os.open") or name.endswith(
+            (".write_text", ".write_bytes")
+        ):
             self._open(name, call, scope, phase, reach)
-        elif name in ("shutil.copy", "shutil.copyfile", "shutil.copy2", "shutil.move", "os.rename", "os.replace", "os.symlink") and len(call.args) > 1:
+        elif (
+            name in ("shutil.copy", "shutil.copyfile", "shutil.copy2", "shutil.move", "os.rename", "os.replace", "os.symlink")
+            and len(call.args) > 1
+        ):
             self._path(self.names.text(call.args[1], scope), call.lineno, phase, reach, writes=True)
         elif name in ("os.getenv", "os.environ.get"):
             self._environment(self.names.text(call.args[0], scope) if call.args else None, scope)
-        elif name in ("builtins.dict", "json.dumps", "builtins.str", "builtins.repr") and any(self.names.qualified(a, scope) == "os.environ" for a in call.args):
-            self._function(scope).secrets.append("the environment")
+        elif name.endswith((".read_text", ".read_bytes")) and isinstance(call.func, ast.Attribute):
+            self._secret_file(self.names.text(call.func.value, scope), scope)
         elif name in ("os.environ.copy", "os.environ.items") or name.startswith("getpass."):
+            self._function(scope).secrets.append("the environment")
+        given = (*call.args, *(k.value for k in call.keywords if k.arg != "env"))
+        if name not in _ASKS and any(self.names.qualified(a, scope) == "os.environ" for a in given):
             self._function(scope).secrets.append("the environment")
         if name in _EAGER or name.endswith((".submit", ".map", ".apply_async", ".run_in_executor")):
             self._passed(call, scope, phase, reach)
@@ -238,7 +290,10 @@ class _Judge:
 
     def _asks_only(self, command: str) -> bool:
         """Commands that only ask the machine what it has."""
-        return re.fullmatch(r"(?:nvidia-smi|uname|hostname|which|git rev-parse|rocm-smi|nvcc)\b[\w\s.=,\[\]'\"-]*", command.strip()) is not None
+        return (
+            re.fullmatch(r"(?:nvidia-smi|uname|hostname|which|git rev-parse|rocm-smi|nvcc)\b[\w\s.=,\[\]'\"-]*", command.strip())
+            is not None
+        )
 
     def _command(self, call: ast.Call, scope: Scope) -> str:
         for arg in call.args[:1] or [k.value for k in call.keywords if k.arg in ("args", "cmd", "command")]:
@@ -262,9 +317,17 @@ class _Judge:
             if inner:
                 severity = max((h.severity for h in inner), key=lambda s: _ORDER[s])
                 severity = max(severity, _severity(DYNAMIC, phase, reach, decoded), key=lambda s: _ORDER[s]) if decoded else severity
-                self._hit(DYNAMIC, f"{short} of {'decoded ' if decoded else ''}code: {marks.quote(text, 160)}", call.lineno, severity, phase)
+                self._hit(
+                    DYNAMIC, f"{short} of {'decoded ' if decoded else ''}code: {marks.quote(text, 160)}", call.lineno, severity, phase
+                )
             elif decoded:
-                self._hit(DYNAMIC, f"{short} of decoded code: {marks.quote(text, 160)}", call.lineno, _severity(DYNAMIC, phase, reach, True), phase)
+                self._hit(
+                    DYNAMIC,
+                    f"{short} of decoded code: {marks.quote(text, 160)}",
+                    call.lineno,
+                    _severity(DYNAMIC, phase, reach, True),
+                    phase,
+                )
             elif name not in ("builtins.eval", "builtins.compile", "builtins.exec"):
                 self._hit(DYNAMIC, f"{short}({marks.quote(text, 100)})", call.lineno, _severity(DYNAMIC, phase, reach), phase)
             return
@@ -274,8 +337,15 @@ class _Judge:
                 return
         network = arg is not None and self._is_fetched(arg, scope)
         if network:
-            self._hit(NETWORK, f"{short} of what the network answers", call.lineno, Severity.CRITICAL if reach is not Reach.OTHER else Severity.MEDIUM, phase)
-        self._hit(DYNAMIC, f"{short} of {'decoded data' if decoded else 'a computed value'}", call.lineno, _severity(DYNAMIC, phase, reach, decoded), phase,
+            self._hit(
+                NETWORK,
+                f"{short} of what the network answers",
+                call.lineno,
+                Severity.CRITICAL if reach is not Reach.OTHER else Severity.MEDIUM,
+                phase,
+            )
+        self._hit(DYNAMIC, f"{short} of {'decoded data' if decoded else 'a computed value'}", call.lineno, _severity(DYNAMIC, phase, reach,
+            decoded), phase,
                   Confidence.HIGH if decoded else Confidence.MEDIUM)  # fmt: skip
 
     def _nested(self, text: str, reach: Reach, phase: Phase) -> list[Hit]:
@@ -295,8 +365,18 @@ class _Judge:
         module = self.names.text(arg, scope)
         if module is None and self._is_decoded(arg, scope):
             self._hit(DYNAMIC, "imports a module whose name is decoded", call.lineno, _severity(DYNAMIC, phase, reach, True), phase)
-        elif module is not None and not isinstance(arg, ast.Constant) and module.split(".")[0] in ("os", "subprocess", "pty", "socket", "ctypes", "marshal", "builtins"):
-            self._hit(DYNAMIC, f"imports {marks.quote(module, 60)} by a name that is put together", call.lineno, _severity(DYNAMIC, phase, reach, True), phase)
+        elif (
+            module is not None
+            and not isinstance(arg, ast.Constant)
+            and module.split(".")[0] in ("os", "subprocess", "pty", "socket", "ctypes", "marshal", "builtins")
+        ):
+            self._hit(
+                DYNAMIC,
+                f"imports {marks.quote(module, 60)} by a name that is put together",
+                call.lineno,
+                _severity(DYNAMIC, phase, reach, True),
+                phase,
+            )
 
     def _passed(self, call: ast.Call, scope: Scope, phase: Phase, reach: Reach) -> None:
         """Dangerous callables that are handed to something that calls them."""
@@ -305,7 +385,13 @@ class _Judge:
                 if _PROCESS.fullmatch(name):
                     self._hit(PROCESS, f"{name} is handed on to be called", call.lineno, _severity(PROCESS, phase, reach), phase)
                 elif name in ("builtins.exec", "builtins.eval"):
-                    self._hit(DYNAMIC, f"{name.removeprefix('builtins.')} is handed on to be called", call.lineno, _severity(DYNAMIC, phase, reach), phase)
+                    self._hit(
+                        DYNAMIC,
+                        f"{name.removeprefix('builtins.')} is handed on to be called",
+                        call.lineno,
+                        _severity(DYNAMIC, phase, reach),
+                        phase,
+                    )
 
     def _torch_load(self, name: str, call: ast.Call, scope: Scope) -> bool:
         if name == "torch.load":
@@ -318,12 +404,20 @@ class _Judge:
             self._function(scope).writes_or_runs = True
             return
         path = self.names.text(call.args[0], scope) if call.args else None
-        mode = self.names.text(call.args[1], scope) if len(call.args) > 1 else next((self.names.text(k.value, scope) for k in call.keywords if k.arg == "mode"), "r")
+        mode = (
+            self.names.text(call.args[1], scope)
+            if len(call.args) > 1
+            else next((self.names.text(k.value, scope) for k in call.keywords if k.arg == "mode"), "r")
+        )
         writes = bool(mode) and any(c in (mode or "") for c in "wax+")
         self._path(path, call.lineno, phase, reach, writes=writes)
         if writes:
             self._function(scope).writes_or_runs = True
-        elif path and _SECRET_PATH.search(path):
+        else:
+            self._secret_file(path, scope)
+
+    def _secret_file(self, path: str | None, scope: Scope) -> None:
+        if path and _SECRET_PATH.search(path):
             self._function(scope).secrets.append(path)
 
     def _path(self, path: str | None, line: int, phase: Phase, reach: Reach, *, writes: bool) -> None:
@@ -349,11 +443,20 @@ class _Judge:
             secrets = [s for s in one.secrets if s != "environ"]
             for name, line, phase in one.sends:
                 if secrets and _SENDS.fullmatch(name):
-                    self._hit(EXFILTRATION, f"{name} beside {marks.quote(secrets[0], 100)}", line, _severity(EXFILTRATION, phase, self.reach), phase, Confidence.MEDIUM)
+                    self._hit(
+                        EXFILTRATION,
+                        f"{name} beside {marks.quote(secrets[0], 100)}",
+                        line,
+                        _severity(EXFILTRATION, phase, self.reach),
+                        phase,
+                        Confidence.MEDIUM,
+                    )
                 elif name in _HUB:
                     self._hit(NETWORK, f"{name}", line, Severity.LOW if self.reach is not Reach.OTHER else Severity.INFO, phase)
                 else:
-                    self._hit(NETWORK, f"{name}", line, _severity(NETWORK, phase, self.reach, one.writes_or_runs and phase is Phase.IMPORT), phase)
+                    self._hit(
+                        NETWORK, f"{name}", line, _severity(NETWORK, phase, self.reach, one.writes_or_runs and phase is Phase.IMPORT), phase
+                    )
 
     def _is_decoded(self, node: ast.expr, scope: Scope, depth: int = 0) -> bool:
         """Whether a value comes out of a decoder."""
@@ -362,9 +465,16 @@ class _Judge:
         for part in _below(node):
             if isinstance(part, ast.Call):
                 name = self.names.qualified(part.func, scope)
-                if name in DECODERS or (isinstance(part.func, ast.Attribute) and part.func.attr in ("fromhex", "b64decode", "decompress", "a2b_base64", "unhexlify")):
+                if name in DECODERS or (
+                    isinstance(part.func, ast.Attribute)
+                    and part.func.attr in ("fromhex", "b64decode", "decompress", "a2b_base64", "unhexlify")
+                ):
                     return True
-                if isinstance(part.func, ast.Attribute) and part.func.attr == "join" and any(isinstance(c, ast.Call) and getattr(c.func, "id", "") == "chr" for c in _below(part)):
+                if (
+                    isinstance(part.func, ast.Attribute)
+                    and part.func.attr == "join"
+                    and any(isinstance(c, ast.Call) and getattr(c.func, "id", "") == "chr" for c in _below(part))
+                ):
                     return True
             elif isinstance(part, ast.Name):
                 for binding in scope.lookup(part.id) or ():
@@ -377,7 +487,11 @@ class _Judge:
         if depth > 8:
             return False
         for part in _below(node):
-            if isinstance(part, ast.Call) and (name := self.names.qualified(part.func, scope)) and _NETWORK.fullmatch(name.removesuffix("()")):
+            if (
+                isinstance(part, ast.Call)
+                and (name := self.names.qualified(part.func, scope))
+                and _NETWORK.fullmatch(name.removesuffix("()"))
+            ):
                 return True
             if isinstance(part, ast.Name):
                 for binding in scope.lookup(part.id) or ():

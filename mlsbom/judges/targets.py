@@ -1,6 +1,7 @@
 """What a configuration may name as the thing to build (`_target_`, `class_path`, `!new:`, Keras modules): dangerous, fine, or unknown.
 
-The lists are those of `signatures/targets/`; classes that honest pickles name count as fine as well. They differ from those of pickles because
+The lists are those of `signatures/targets/`; classes that honest pickles name count as fine as well. They differ from those of pickles
+because
 a configuration honestly names functions that a pickle never does.
 """
 
@@ -58,7 +59,9 @@ class Targets:
             return True
         if any((p in self._segments or (_DUNDER.fullmatch(p) and p not in _HARMLESS)) for p in parts[1:-1]):
             return True
-        return len(parts) > 2 and any(".".join(parts[n:]) in self._names for n in range(1, len(parts) - 1) if parts[n] in ("os", "builtins", "subprocess"))
+        return len(parts) > 2 and any(
+            ".".join(parts[n:]) in self._names for n in range(1, len(parts) - 1) if parts[n] in ("os", "builtins", "subprocess")
+        )
 
     def is_dangerous_module(self, module: str) -> bool:
         """Whether a module by itself is one that nothing may be built from."""

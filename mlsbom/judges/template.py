@@ -28,35 +28,134 @@ DEPTH: Final = 100
 INTROSPECTION = Rule(id="TEMPLATE-INTROSPECTION", title="A template reaches into Python objects", severity=Severity.HIGH)
 LOAD = Rule(id="TEMPLATE-LOAD", title="A template loads another file", severity=Severity.HIGH)
 CALL = Rule(id="TEMPLATE-DANGEROUS-CALL", title="A template calls a function that runs code or opens files", severity=Severity.CRITICAL)
-UNFOLDABLE = Rule(id="TEMPLATE-UNFOLDABLE-ATTR", title="A template builds the name of an attribute from its input", severity=Severity.MEDIUM)
+UNFOLDABLE = Rule(
+    id="TEMPLATE-UNFOLDABLE-ATTR", title="A template builds the name of an attribute from its input", severity=Severity.MEDIUM
+)
 DOS = Rule(id="TEMPLATE-DOS", title="A template can be rendered only at great cost", severity=Severity.MEDIUM)
-CONDITIONAL = Rule(id="TEMPLATE-CONDITIONAL-PAYLOAD", title="A template adds text where a message holds a trigger word", severity=Severity.MEDIUM)
+CONDITIONAL = Rule(
+    id="TEMPLATE-CONDITIONAL-PAYLOAD", title="A template adds text where a message holds a trigger word", severity=Severity.MEDIUM
+)
 SECOND = Rule(id="TEMPLATE-VARIANT", title="A model carries several templates that differ", severity=Severity.LOW)
 RULES: Final = (INTROSPECTION, LOAD, CALL, UNFOLDABLE, DOS, CONDITIONAL, SECOND)
 
 _DUNDER = re.compile(r"__\w+__|_TemplateReference__context|_module")
-_INNER: Final = frozenset({
-    "mro", "func_globals", "func_code", "func_closure", "gi_frame", "gi_code", "cr_frame", "cr_code", "ag_frame", "ag_code", "tb_frame", "tb_next", "f_globals",
-    "f_locals", "f_builtins", "f_code", "f_back", "co_code", "co_consts", "im_func", "im_self", "im_class", "environ", "os.environ",
-})
+_INNER: Final = frozenset(
+    {
+        "mro",
+        "func_globals",
+        "func_code",
+        "func_closure",
+        "gi_frame",
+        "gi_code",
+        "cr_frame",
+        "cr_code",
+        "ag_frame",
+        "ag_code",
+        "tb_frame",
+        "tb_next",
+        "f_globals",
+        "f_locals",
+        "f_builtins",
+        "f_code",
+        "f_back",
+        "co_code",
+        "co_consts",
+        "im_func",
+        "im_self",
+        "im_class",
+        "environ",
+        "os.environ",
+    }
+)
 """Attributes that lead from any object to the interpreter (the names that jinja2's sandbox refuses, and their kin)."""
 _OWN: Final[dict[str, frozenset[str]]] = {
-    "cycler": frozenset({"next", "reset", "current"}), "joiner": frozenset(), "lipsum": frozenset(), "self": frozenset(), "caller": frozenset({"arguments", "name"}),
-    "request": frozenset(), "config": frozenset(), "get_flashed_messages": frozenset(), "url_for": frozenset(),
+    "cycler": frozenset({"next", "reset", "current"}),
+    "joiner": frozenset(),
+    "lipsum": frozenset(),
+    "self": frozenset(),
+    "caller": frozenset({"arguments", "name"}),
+    "request": frozenset(),
+    "config": frozenset(),
+    "get_flashed_messages": frozenset(),
+    "url_for": frozenset(),
 }
 _HOST: Final = frozenset({"request", "config"})
-_RUNS: Final = frozenset({
-    "system", "popen", "popen2", "popen3", "Popen", "check_output", "check_call", "getoutput", "getstatusoutput", "spawnl", "spawnv", "spawnvp", "execv", "execve",
-    "execl", "execvp", "posix_spawn", "eval", "exec", "execfile", "compile", "open", "__import__", "import_module", "urlopen", "urlretrieve", "startfile",
-    "run_path", "run_module", "create_subprocess_shell", "b64decode", "loads", "unlink", "rmtree", "from_pyfile", "from_object",
-})
-_BARE: Final = frozenset({"eval", "exec", "execfile", "compile", "open", "__import__", "getattr", "setattr", "globals", "locals", "vars", "breakpoint", "input"})
-_MODULES: Final = frozenset({"os", "sys", "subprocess", "builtins", "__builtins__", "importlib", "shutil", "socket", "pty", "platform", "ctypes", "pickle", "marshal",
-                             "posix", "nt", "commands", "urllib", "requests", "code", "codecs", "runpy", "pathlib"})
+_RUNS: Final = frozenset(
+    {
+        "system",
+        "popen",
+        "popen2",
+        "popen3",
+        "Popen",
+        "check_output",
+        "check_call",
+        "getoutput",
+        "getstatusoutput",
+        "spawnl",
+        "spawnv",
+        "spawnvp",
+        "execv",
+        "execve",
+        "execl",
+        "execvp",
+        "posix_spawn",
+        "eval",
+        "exec",
+        "execfile",
+        "compile",
+        "open",
+        "__import__",
+        "import_module",
+        "urlopen",
+        "urlretrieve",
+        "startfile",
+        "run_path",
+        "run_module",
+        "create_subprocess_shell",
+        "b64decode",
+        "loads",
+        "unlink",
+        "rmtree",
+        "from_pyfile",
+        "from_object",
+    }
+)
+_BARE: Final = frozenset(
+    {"eval", "exec", "execfile", "compile", "open", "__import__", "getattr", "setattr", "globals", "locals", "vars", "breakpoint", "input"}
+)
+_MODULES: Final = frozenset(
+    {
+        "os",
+        "sys",
+        "subprocess",
+        "builtins",
+        "__builtins__",
+        "importlib",
+        "shutil",
+        "socket",
+        "pty",
+        "platform",
+        "ctypes",
+        "pickle",
+        "marshal",
+        "posix",
+        "nt",
+        "commands",
+        "urllib",
+        "requests",
+        "code",
+        "codecs",
+        "runpy",
+        "pathlib",
+    }
+)
 _ATTRIBUTE_FILTERS: Final = frozenset({"map", "selectattr", "rejectattr", "sum", "groupby", "sort", "unique", "min", "max"})
 _FIELD = re.compile(r"\{[^{}]*?[.\[]([^{}]*)\}")
 _TRIGGERED = re.compile(r"https?://|www\.|<script|\[[^\]]{3,}\]\(", re.I)
-_INSTRUCTS = re.compile(r"\b(?:ignore|disregard|always|never|must|instead|recommend|visit|click|run|execute|download|install|insert|include|reveal|send|password|secret)\b", re.I)
+_INSTRUCTS = re.compile(
+    r"\b(?:ignore|disregard|always|never|must|instead|recommend|visit|click|run|execute|download|install|insert|include|reveal|send|password|secret)\b",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +194,8 @@ def parse(source: str) -> nodes.Template:
     if _too_deep(source):
         raise Malformed(f"a template nested deeper than {DEPTH} levels")
     try:
-        return _environment().parse(source)
+        tree: nodes.Template = _environment().parse(source)
+        return tree
     except jinja2.TemplateSyntaxError as e:
         raise Malformed(f"no valid template: {e.message}", line=e.lineno) from e
     except (RecursionError, ValueError, OverflowError, MemoryError) as e:
@@ -120,7 +220,8 @@ def _environment() -> Any:
                 line = next(parser.stream).lineno
                 return nodes.Scope(parser.parse_statements(("name:endgeneration",), drop_needle=True)).set_lineno(line)
 
-        _made.append(jinja2.Environment(extensions=["jinja2.ext.loopcontrols", "jinja2.ext.do", Generation], autoescape=False))  # noqa: S701 - never rendered
+        _made.append(jinja2.Environment(extensions=["jinja2.ext.loopcontrols", "jinja2.ext.do", Generation],
+            autoescape=False))  # noqa: S701 - never rendered
     return _made[0]
 
 
@@ -183,7 +284,9 @@ class _Judge:
         self.out.hits.sort(key=lambda h: (h.line, h.rule.id, h.because))
         return self.out
 
-    def _hit(self, rule: Rule, because: str, node: nodes.Node, severity: Severity | None = None, sure: Confidence = Confidence.HIGH) -> None:
+    def _hit(
+        self, rule: Rule, because: str, node: nodes.Node, severity: Severity | None = None, sure: Confidence = Confidence.HIGH
+    ) -> None:
         if (rule.id, because) not in self.seen and len(self.seen) < 50:
             self.seen.add((rule.id, because))
             self.out.hits.append(Hit(rule, because[:300], node.lineno or 1, severity, sure))
@@ -199,7 +302,12 @@ class _Judge:
         if not isinstance(base, nodes.Name) or base.name in self.folder.bound:
             return
         own = _OWN.get(base.name)
-        if own is not None and name not in own and (self.chat or base.name not in _HOST) and not (base.name == "self" and name in self.folder.blocks):
+        if (
+            own is not None
+            and name not in own
+            and (self.chat or base.name not in _HOST)
+            and not (base.name == "self" and name in self.folder.blocks)
+        ):
             self._hit(INTROSPECTION, f"attribute {name} of {base.name}", node)
         elif base.name in _MODULES and (self.chat or name in _RUNS):
             self._hit(INTROSPECTION, f"attribute {name} of module {base.name}", node)
@@ -277,9 +385,15 @@ class _Judge:
         for part in walk(base):
             if isinstance(part, nodes.Getattr) and (_DUNDER.fullmatch(part.attr) or part.attr in _MODULES or part.attr in _INNER):
                 return True
-            if isinstance(part, nodes.Name) and (part.name in _MODULES or _DUNDER.fullmatch(part.name)) and part.name not in self.folder.bound:
+            if (
+                isinstance(part, nodes.Name)
+                and (part.name in _MODULES or _DUNDER.fullmatch(part.name))
+                and part.name not in self.folder.bound
+            ):
                 return True
-            if isinstance(part, nodes.Name) and any(b is not base and self.folder.tainted(b) for b in self.folder.bindings.get(part.name, ())):
+            if isinstance(part, nodes.Name) and any(
+                b is not base and self.folder.tainted(b) for b in self.folder.bindings.get(part.name, ())
+            ):
                 return True
             if isinstance(part, nodes.Const) and isinstance(part.value, str) and (_DUNDER.fullmatch(part.value) or part.value in _MODULES):
                 return True
@@ -334,9 +448,15 @@ class _Judge:
             if isinstance(test, nodes.Compare) and test.ops and test.ops[0].op in ("in", "eq"):
                 sides = (test.expr, test.ops[0].expr) if test.ops[0].op == "in" else (test.ops[0].expr, test.expr)
                 words = self.folder.values(sides[0]) if self._is_content(sides[1]) else []
-            elif isinstance(test, nodes.Call) and isinstance(test.node, nodes.Getattr) and test.node.attr in ("startswith", "endswith", "find", "count"):
+            elif (
+                isinstance(test, nodes.Call)
+                and isinstance(test.node, nodes.Getattr)
+                and test.node.attr in ("startswith", "endswith", "find", "count")
+            ):
                 words = self.folder.values(test.args[0]) if test.args and self._is_content(test.node.node) else []
-            trigger = next((w for w in words if isinstance(w, str) and re.fullmatch(r"[\w .,'!?-]{3,}", w) and not re.fullmatch(r"[A-Z_]+", w)), None)
+            trigger = next(
+                (w for w in words if isinstance(w, str) and re.fullmatch(r"[\w .,'!?-]{3,}", w) and not re.fullmatch(r"[A-Z_]+", w)), None
+            )
             if trigger is None:
                 continue
             for part in walk_all(node.body):
@@ -356,7 +476,8 @@ class _Judge:
             if isinstance(part, nodes.Name) and part.name in ("content", "text", "prompt", "query", "question", "input"):
                 return True
             if isinstance(part, nodes.Name) and any(
-                isinstance(b, (nodes.Getattr, nodes.Getitem)) and getattr(b, "attr", getattr(getattr(b, "arg", None), "value", "")) == "content"
+                isinstance(b, (nodes.Getattr, nodes.Getitem))
+                and getattr(b, "attr", getattr(getattr(b, "arg", None), "value", "")) == "content"
                 for b in self.folder.bindings.get(part.name, ())
             ):
                 return True

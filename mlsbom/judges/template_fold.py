@@ -1,4 +1,5 @@
-"""Constants in Jinja templates: which texts an expression can be. Bounded, side-effect free, and written here: nothing of jinja2 evaluates."""
+"""Constants in Jinja templates: which texts an expression can be. Bounded, side-effect free, and written here: nothing of jinja2
+evaluates."""
 
 from __future__ import annotations
 
@@ -122,8 +123,8 @@ class Folder:
             case nodes.Add() | nodes.Mul() | nodes.Mod() | nodes.Sub():
                 return self._binary(node, depth)
             case nodes.Pow():
-                pairs = [(a, b) for a in self.values(node.left, depth) for b in self.values(node.right, depth)]
-                whole = [(a, b) for a, b in pairs if isinstance(a, int) and isinstance(b, int) and b >= 0]
+                powers = [(a, b) for a in self.values(node.left, depth) for b in self.values(node.right, depth)]
+                whole = [(a, b) for a, b in powers if isinstance(a, int) and isinstance(b, int) and b >= 0]
                 return [a**b if abs(a).bit_length() * b <= 60 else 10**18 for a, b in whole]
             case nodes.Neg():
                 return [-v for v in self.values(node.node, depth) if isinstance(v, (int, float))]
@@ -306,8 +307,20 @@ def _method(base: Any, name: str, args: list[Any], keywords: dict[str, Any]) -> 
         case "join":
             return base.join(map(str, args[0]))
         case "replace" if args[0]:
-            return base.replace(*map(str, args[:2])) if len(base) * max(1, len(str(args[1]))) <= LIMIT * 64 else None
-        case "lower" | "upper" | "strip" | "lstrip" | "rstrip" | "title" | "capitalize" | "swapcase" | "removeprefix" | "removesuffix" | "split":
+            return base.replace(str(args[0]), str(args[1])) if len(base) * max(1, len(str(args[1]))) <= LIMIT * 64 else None
+        case (
+            "lower"
+            | "upper"
+            | "strip"
+            | "lstrip"
+            | "rstrip"
+            | "title"
+            | "capitalize"
+            | "swapcase"
+            | "removeprefix"
+            | "removesuffix"
+            | "split"
+        ):
             return getattr(base, name)(*args)
         case "format":
             if "." in base or "[" in base or ":" in base:

@@ -74,7 +74,7 @@ def sign(root: Path, key: Ed25519PrivateKey) -> None:
 
 
 def signer(root: Path, keys: Iterable[Ed25519PublicKey]) -> str | None:
-    """The fingerprint of the trusted key that signed the index; None where there is no signature. Raises PackError for one that does not hold."""
+    """The fingerprint of the trusted key that signed the index; None where there is no signature. PackError where it does not hold."""
     path = root / SIGNATURE
     if not path.exists():
         return None

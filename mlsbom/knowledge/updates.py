@@ -1,6 +1,7 @@
 """Changing the packs of this machine: signed packs taken over whole, records merged in, packs written out for a machine without network.
 
-A new set of packs is made beside the old one and takes its place only when it is whole and checked; the old one is kept as `<root>.previous`.
+A new set of packs is made beside the old one and takes its place only when it is whole and checked. The old one is kept under
+`<root>.previous`.
 A set with a lower serial number is refused.
 """
 
@@ -92,7 +93,7 @@ def take(
 
 
 def change(destination: Path, current: Path, by: str, edit: Callable[[Path], Iterable[str]], date: str) -> None:
-    """Copy the current packs, let `edit` change the copy (it returns the folders that it changed), index it with the next serial, and swap."""
+    """Copy the current packs, let `edit` change the copy (it returns the folders that it changed), index it anew, and swap."""
     serial = int(read_index(current).get("serial", 0)) + 1
     with _staging(destination) as staged:
         shutil.copytree(current, staged, dirs_exist_ok=True, ignore=shutil.ignore_patterns(SIGNATURE, ".*"))

@@ -44,13 +44,18 @@ def incompatible(outbound: str, inbound: str) -> tuple[str, str] | None:
     node, out = parse_ids(inbound), parse_ids(outbound)
     if node is None or out is None:
         return None
-    inner = node.fold(_one, _all, lambda parts: parts[0] if len({str(p) for p in parts}) == 1 else [])
-    outer = out.fold(_one, _all, lambda parts: [])
+    inner: list[str] = node.fold(_one, _all, _common)
+    outer: list[str] = out.fold(_one, _all, _common)
     return next(((o, i) for o in outer for i in inner if _clash(o, i) or _clash(i, o)), None)
 
 
 def _one(identifier: str) -> list[str]:
     return [identifier]
+
+
+def _common(choices: list[list[str]]) -> list[str]:
+    """What binds whichever choice is taken."""
+    return [i for i in choices[0] if all(i in c for c in choices)]
 
 
 def _all(parts: list[list[str]]) -> list[str]:

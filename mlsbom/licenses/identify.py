@@ -37,7 +37,8 @@ _STRONG: Final = re.compile(
     r"(?i)\b(?:may|can|will|should) (?:not|only)\b|\b(?:must|shall)\b|\bcannot\b|\bonly (?:if|"
     r"for|in|to|with|on|as|by|when|where)\b|\bprohibit|\bforbid|\bnot (?:be )?(?:permitted|granted"
     r"|allowed|licensed)\b"
-    r"|\byou (?:must|agree|may not)\b|\bprovided that\b|\bsubject to (?:the )?(?:following |additional )+(?:terms|conditions|restrictions|limitations)"
+    r"|\byou (?:must|agree|may not)\b|\bprovided that\b|\bsubject to (?:the )?(?:following |additional )+"
+    r"(?:terms|conditions|restrictions|limitations)"
     r"|\bunless you\b|\bright to (?:use|access)\b"
 )
 _HARMLESS: Final = re.compile(
@@ -221,7 +222,9 @@ def _matched(reading: _Reading, matches: list[references.Match], taken: bytes) -
     """One or several known texts, and what the words beyond them say."""
     text = reading.text
     lines, rest = _lines(text, taken), taken.count(0)
-    extra = [c for c in clauses.find(text, lines) if c.clause in clauses.RESTRICTIVE] if lines else []
+    implied = {c for m in matches if (known := reading.table.get(m.reference.id)) for c in known.clauses}
+    found = clauses.find(text, lines) if lines else []
+    extra = [c for c in found if c.clause in clauses.RESTRICTIVE and c.clause not in implied]
     items: dict[str, Found] = {}
     for match in matches:
         identifier = match.reference.id

@@ -106,9 +106,8 @@ class References:
                 if at < len(self._keys) and self._keys[at] == h:
                     counts.update(self._owners[at : bisect_right(self._keys, h, at)])
         near = sorted(counts, key=lambda n: (-counts[n] * (counts[n] / (self.all[n].needed / SAMPLE + 2)), n))
-        shared = {
-            n: len(self._places(self.all[n]).keys() & text.hashes) for n in near[: 4 * most] if counts[n] * SAMPLE >= 0.4 * (self.all[n].needed - 24)
-        }
+        likely = [n for n in near[: 4 * most] if counts[n] * SAMPLE >= 0.4 * (self.all[n].needed - 24)]
+        shared = {n: len(self._places(self.all[n]).keys() & text.hashes) for n in likely}
         best = sorted(shared, key=lambda n: (2 * abs(shared[n] - self.all[n].needed) - shared[n], n))
         return [self.all[n] for n in best[:most]]
 

@@ -7,6 +7,7 @@ permuted as well, T3 after Q finds them (heuristic).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,7 +17,7 @@ import numpy as np
 from mlsbom.lineage import bounds
 from mlsbom.lineage.build import Profile, Profiled
 from mlsbom.lineage.channels import Evidence, Hit, agreements
-from mlsbom.lineage.matrices import ANCHORED, MATRICES, MIN_COLUMNS, MIN_ROWS, MIN_SIZE, anchored, chosen, evenly, flat_shape
+from mlsbom.lineage.matrices import MATRICES, MIN_COLUMNS, MIN_ROWS, MIN_SIZE, anchored, chosen, evenly, flat_shape
 from mlsbom.lineage.tensors import Array
 
 TOKENS: Final = 20_000  # rows of the embeddings that the rotation is learned from
@@ -38,12 +39,25 @@ def rotation(suspect: Profiled, reference: Profiled, evidence: Evidence) -> None
         _turned(suspect, reference, width, turn, evidence)
 
 
+def _tables(side: Profiled) -> set[str]:
+    """The names of tensors whose rows have a meaning: anchored by name or shape, or with a row count that at most two matrices have and no
+    matrix has as its columns (a hidden axis has a matrix on either side). None of them is tested."""
+    shapes = [p.tensor.shape for p in side.counted if len(p.tensor.shape) == 2]
+    columns, rows = {s[1] for s in shapes}, Counter(s[0] for s in shapes)
+    return {
+        p.tensor.name
+        for p in side.counted
+        if len(s := p.tensor.shape) == 2 and (anchored(p.tensor.name, s) or (s[0] > s[1] and s[0] not in columns and rows[s[0]] <= 2))
+    }
+
+
 def _embeddings(side: Profiled) -> dict[int, Profile]:
-    """The largest token table of each width: anchored by name or by shape, and with 1.5 times more rows than columns."""
+    """The largest token table of each width, with 1.5 times more rows than columns."""
     out: dict[int, Profile] = {}
+    tables = _tables(side)
     for p in side.counted:
         shape = p.tensor.shape
-        if len(shape) != 2 or not shape[0] >= 1.5 * shape[1] >= 48 or shape[1] > MAX_WIDTH or not anchored(p.tensor.name, shape):
+        if p.tensor.name not in tables or not shape[0] >= 1.5 * shape[1] >= 48 or shape[1] > MAX_WIDTH:
             continue
         best = out.get(shape[1])
         if best is None or best.tensor.shape[0] < shape[0]:
@@ -59,7 +73,8 @@ def _matrix(p: Profile, rows: int) -> Array:
 
 def _aligned(x: Array, y: Array) -> Array:
     """The orthogonal map that best takes the rows of x to those of y (Procrustes), d x d."""
-    u, _, vt = np.linalg.svd((x - x.mean(0)).T @ (y - y.mean(0)))
+    cross = (x - x.mean(0)).astype(np.float64).T @ (y - y.mean(0)).astype(np.float64)
+    u, _, vt = np.linalg.svd(cross / max(float(np.abs(cross).max()), 1e-300))
     return np.asarray(u @ vt, np.float32)
 
 
@@ -84,17 +99,12 @@ class _Side:
 
 
 def _sides(side: Profiled, width: int) -> list[_Side]:
-    """Every matrix with an axis of this width but the anchored ones, both ways round where square."""
+    """Every matrix with an axis of this width but the tables, both ways round where square."""
     out = []
+    tables = _tables(side)
     for p in side.counted:
         shape = p.tensor.shape
-        if (
-            len(shape) != 2
-            or p.tensor.elements > MAX_VALUES
-            or p.tensor.elements < MIN_SIZE
-            or ANCHORED.search(p.tensor.name)
-            or max(shape) > 8 * min(shape)
-        ):
+        if len(shape) != 2 or not MIN_SIZE <= p.tensor.elements <= MAX_VALUES or p.tensor.name in tables:
             continue
         for columns, rows, transposed in ((shape[1], shape[0], False), (shape[0], shape[1], True)):
             if columns == width and rows >= MIN_ROWS and columns >= MIN_COLUMNS:

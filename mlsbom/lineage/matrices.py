@@ -322,8 +322,8 @@ def _moments(blocks: Iterator[tuple[Array, Cells | None]]) -> tuple[Array, Array
 def kept_sketch(values: Values, view: View) -> Array:
     """The sketch of the kept rows, at most 32 x 128 int8, each row scaled by its own largest absolute value (all zero where it is dead).
 
-    Columns are standardised over a fixed sample of rows that holds the kept ones: cheap, and symmetric in the kept rows. Every operation
-    is exact or elementwise in float64, so that the result is the same on every machine whatever its BLAS does.
+    Columns are standardised over a fixed sample of rows that holds the kept ones: cheap, and symmetric in the kept rows. Every sum
+    is exact, or adds row by row, so that the result is the same on every machine whatever its BLAS does.
     """
     kept = kept_rows(view.rows)
     sample = np.union1d(kept, evenly(view.rows, min(512, max(64, SAMPLED // view.columns))))
@@ -334,14 +334,14 @@ def kept_sketch(values: Values, view: View) -> Array:
         place = np.full(view.rows, -1)
         place[sample] = np.arange(len(sample))
         for first, x, cells in _column_blocks(values, view):
-            picked = np.ascontiguousarray(x[:, sample].T, np.float64)
+            picked = np.ascontiguousarray(x[:, sample].T)
             inside = None
             if cells:
                 among = place[cells[1]] >= 0
                 inside = place[cells[1][among]], cells[0][among]
             total += _whole_numbers(picked, at, inside) @ p[first : first + len(x)].astype(np.float64)
     else:
-        x = np.stack([values.floats(int(r) * view.stride, view.stride)[: view.columns] for r in sample]).astype(np.float64)
+        x = np.stack([values.floats(int(r) * view.stride, view.stride)[: view.columns] for r in sample])
         whole = _whole_numbers(x, at, _cells_of_rows(view, sample, _places(view)))
         for first in range(0, view.columns, 4096):
             total += whole[:, first : first + 4096] @ p[first : first + 4096].astype(np.float64)
@@ -351,7 +351,8 @@ def kept_sketch(values: Values, view: View) -> Array:
 
 def _whole_numbers(x: Array, rows: Array, cells: Cells | None) -> Array:
     """These rows of `x` (changed), columns standardised over all its rows, in 1/4096ths rounded to whole numbers: their sums are exact."""
-    return np.asarray(np.clip(np.rint(_standardised(x, 0, cells)[rows] * 4096), -(1 << 19), 1 << 19))
+    picked = _standardised(x, 0, cells)[rows].astype(np.float64)
+    return np.asarray(np.clip(np.rint(picked * 4096), -(1 << 19), 1 << 19))
 
 
 def unpacked(kept: Array) -> Array:

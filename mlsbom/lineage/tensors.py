@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -52,12 +52,14 @@ class Values:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tensor:
-    """One parameter tensor. `dtype` as the container spells it; `opener` gives the reader of its values."""
+    """One parameter tensor. `dtype` as the container spells it; `opener` gives the reader of its values; `raw`, of plain ones, reads them
+    exactly as stored (integers that are packed codes)."""
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     opener: Callable[[], Read]
+    raw: Read | None = None
 
     @property
     def elements(self) -> int:
@@ -112,5 +114,5 @@ def unique(tensors: list[Tensor]) -> list[Tensor]:
     out = []
     for t in tensors:
         seen[t.name] = n = seen.get(t.name, 0) + 1
-        out.append(t if n == 1 else Tensor(name=f"{t.name}#{n}", shape=t.shape, dtype=t.dtype, opener=t.opener))
+        out.append(t if n == 1 else replace(t, name=f"{t.name}#{n}"))
     return out

@@ -1,4 +1,4 @@
-"""Letters of other scripts that look like ASCII (a part of Unicode's UTS 39): no registry takes such names, so one is never what was meant."""
+"""Letters of other scripts that look like ASCII (a part of Unicode's UTS 39): no registry takes them, so one is never what was meant."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Packages known to be malicious: which names, which releases, by which advisory, in which wave.
 
-A pack file `malicious/<ecosystem>.tsv` has a line for each advisory of a name: name, id, date, versions (`*`, or separated by spaces), wave. Lines
-are sorted. Reading 22,000 of them takes about 10 ms; lines are taken apart when their name is asked for.
+A pack file `malicious/<ecosystem>.tsv` has a line for each advisory of a name: name, id, date, versions (`*`, or a list with spaces), wave.
+Lines are sorted. Reading 22,000 of them takes about 10 ms; lines are taken apart when their name is asked for.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ _COLUMNS: Final = frozenset({"wave", "type", "indicator"})
 
 @dataclass(slots=True)
 class Counts:
-    """What an import did. `condemned`: ranked names that have now a row against every version; `problems`: records that could not be read."""
+    """What an import did. `condemned`: ranked names with a new row against every version; `problems`: records that could not be read."""
 
     added: int = 0
     changed: int = 0

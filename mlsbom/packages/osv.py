@@ -99,8 +99,8 @@ def entries(record: dict[str, Any]) -> Iterator[tuple[str, Entry]]:
 
 
 def ranges(affected: dict[str, Any]) -> list[tuple[str, str]]:
-    """(first, end) of every range of an entry; the end is `<version` or `<=version`, empty where there is none. Odd events are sorted out by
-    pairing each `introduced` with the next end."""
+    """(first, end) of every range of an entry; the end is `<version` or `<=version`, empty where there is none. Odd events are sorted out
+    by pairing each `introduced` with the next end."""
     out: list[tuple[str, str]] = []
     for r in affected.get("ranges") or ():
         if not isinstance(r, dict) or r.get("type") == "GIT":
@@ -127,7 +127,7 @@ def covers(affected: dict[str, Any], version: str, eco: str) -> bool:
 
 
 class Advisory(msgspec.Struct, frozen=True, kw_only=True):
-    """What a report needs of a vulnerability. `score`: CVSS 0 to 10, or None; `fixed`: first versions without it, of the package asked for."""
+    """What a report needs of a vulnerability. `score`: CVSS 0 to 10, or None; `fixed`: first versions without it."""
 
     id: str
     aliases: tuple[str, ...] = ()
@@ -173,7 +173,7 @@ def matches(record: dict[str, Any], name: str, version: str, eco: str) -> bool:
 
 
 def fold_aliases(found: Iterable[Advisory]) -> list[Advisory]:
-    """One advisory for all that are aliases of each other: the first id in the order GHSA, PYSEC, CVE, others keeps; scores are the highest."""
+    """One advisory for all that are aliases of each other: the first in the order GHSA, PYSEC, CVE, others; the highest score."""
     order = {"GHSA": 0, "PYSEC": 1, "CVE": 2}
     groups: list[tuple[set[str], list[Advisory]]] = []
     for a in sorted(found, key=lambda a: (order.get(a.id.split("-")[0], 3), a.id)):

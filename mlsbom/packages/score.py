@@ -160,7 +160,7 @@ Tree = tuple[list[int], list[float], list[int], list[int], list[float]]
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """Boosted trees as plain data. A tree is five lists, by node: feature, threshold, left, right (a negative child n is leaf -n-1), leaves.
+    """Boosted trees as plain data. A tree is five lists: by node feature, threshold, left, right (a negative child n is leaf -n-1); leaves.
 
     A value goes left where it is at most the threshold. The score is the logistic of the sum of one leaf a tree. `strict` and `loose` are
     the scores above which 0.5 % and 2 % of unpopular names lie (with some reserve), `absent` the threshold for names that the registry

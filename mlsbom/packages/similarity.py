@@ -98,7 +98,7 @@ class Index:
         return sorted(found)
 
     def prepare(self, names: Iterable[str]) -> None:
-        """Find the near targets of many comparable names at once: seven times faster than one by one, worth numpy's import from 500 names on."""
+        """Find the near targets of many names at once: seven times faster, worth numpy's import from 500 names on."""
         import numpy as np
         from rapidfuzz.distance import OSA
         from rapidfuzz.process import cdist

@@ -185,7 +185,11 @@ class Judge:
         elif hits := [e for e in entries if any(_may_be(specifier, v, eco) for v in e.versions)]:
             bad = sorted({v for e in hits for v in e.versions if _may_be(specifier, v, eco)})
             shown = ", ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
-            text = f"{'no version is named, and ' if not specifier else 'the range admits '}{'some are' if not specifier else 'releases'} known to be malicious"
+            text = (
+                "the range admits releases known to be malicious"
+                if specifier
+                else "no version is named, and some are known to be malicious"
+            )
             return answer(Verdict.POSSIBLY, Severity.MEDIUM, hits, f"{text}: {shown} ({_cite(hits)})")
         if whole:
             why = f"feed-conflict: {_cite(whole)} condemns the bare name of a much used project, without versions"

@@ -72,7 +72,7 @@ def _releases(packs: Packs) -> dict[str, list[tuple[str, Entry]]]:
 
 
 def block(wave: Wave, found: list[tuple[str, Entry]], shape: str) -> Iterator[str]:
-    """Lines that keep a wave out: pip constraints (`name!=version`; `name<0` where every version is bad, which pip then cannot satisfy), npm
+    """Lines that keep a wave out: pip constraints (`name!=version`; `name<0` where every version is bad, which pip cannot satisfy), npm
     `overrides` that lead to no version, or plain `ecosystem name version` lines. `auto`: pip, with the rest as comments."""
     yield from (() if shape == "npm" else (f"# wave {wave.slug}: {wave.title} ({wave.date})",))
     if shape == "npm":

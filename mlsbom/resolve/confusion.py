@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from mlsbom.errors import PackError, UsageError
 from mlsbom.knowledge import Packs
@@ -132,7 +131,7 @@ def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterato
 def _index(place: Place, fact: Reference) -> _Index:
     attrs = dict(fact.attrs)
     option = attrs.get("option", "")
-    host = (urlsplit(fact.url).hostname if fact.url else None) or fact.name
+    host = fact.name
     extra = attrs.get("extra") == "true" and attrs.get("explicit") != "true"
     return _Index(place, host.lower(), fact.url or "", option in _NPM_OPTIONS, extra, option in _LOCKS, "for" in attrs)
 

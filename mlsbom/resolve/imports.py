@@ -33,6 +33,8 @@ _BUILDERS: Final = {
     "tasks.py": ("invoke",),
 }
 """What the runner of a file brings along."""
+_PROVIDED: Final = ("google.colab", "kaggle_secrets", "kaggle_web_client", "dbutils", "pyodide")
+"""Modules that a hosted notebook brings along and no index should give."""
 _INSTALLED: Final = ("site-packages/", "dist-packages/", "node_modules/")
 
 
@@ -115,6 +117,8 @@ def modules_of(survey: Survey) -> dict[str, Modules]:
 def explained(fact: Import, place: Place, table: Imports, declared: frozenset[str], modules: dict[str, Modules]) -> bool:
     """Whether the standard library, the target itself, or something declared gives this module."""
     if fact.module in table.stdlib or any(part in f"{place.path}/{place.member}" for part in _INSTALLED):
+        return True
+    if all(m.startswith(_PROVIDED) for m in fact.modules or (fact.module,)):
         return True
     if fact.module in _BUILDERS.get(posixpath.basename(place.member or place.path), ()):
         return True

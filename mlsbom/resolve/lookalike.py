@@ -69,6 +69,9 @@ def _package(place: Place, fact: Dependency, judge: Judge) -> Finding | None:
     """The finding on one dependency's name. What does not come from an index may have any name; only a look-alike of it counts."""
     if fact.scope is Scope.UNDECLARED:
         return None
+    if fact.ecosystem == "npm" and fact.source == "vcs" and fact.scope is Scope.OPTIONAL:
+        because = f"{fact.name} is an optional dependency from a repository; whether its commit is on any branch cannot be told offline"
+        return REVIEW.finding(because, evidence=fact.evidence, subject=f"npm/{fact.name}", sure=Confidence.LOW)
     try:
         answer = judge.judge(fact.name, fact.ecosystem, "", resolved=fact.resolved)
     except UsageError:

@@ -76,7 +76,7 @@ def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterato
 
 
 def _undeclared(graph: Graph, judge: Judge) -> Iterator[Observed]:
-    """Packages that only imports name, found by the resolver before this one. Their version is open: what may be bad is of little weight."""
+    """Packages that only imports name, found by the resolver before this one. Their version is open: what may be bad weighs little."""
     for c in graph.components:
         if c.kind is not Kind.PACKAGE or c.scope is not Scope.UNDECLARED or c.ecosystem is None or not c.evidence:
             continue

@@ -128,7 +128,7 @@ def _jwk(value: Any) -> Any:
     def part(name: str) -> bytes:
         return unbase64url(value.get(name), f"{name} of the public key")
 
-    kind, curve = value.get("kty"), value.get("crv")
+    kind, curve = str(value.get("kty")), str(value.get("crv"))
     try:
         if kind == "EC" and curve in CURVES:
             size = ECDSA[{"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}[curve]][2]
@@ -142,7 +142,7 @@ def _jwk(value: Any) -> Any:
             return ed25519.Ed25519PublicKey.from_public_bytes(part("x"))
     except ValueError as e:
         raise Refused("bad-bundle", f"the public key cannot be read: {str(e)[:80]}") from e
-    raise Refused("unsupported-algorithm", f"public key of kind {str(kind)[:20]} {str(curve)[:20]}")
+    raise Refused("unsupported-algorithm", f"public key of kind {kind[:20]} {curve[:20]}")
 
 
 def check(key: Any, algorithm: str, value: bytes, message: bytes, report: Report) -> bool:

@@ -12,7 +12,7 @@ from mlsbom.verify.bundle import Bundle, read
 from mlsbom.verify.signature import MEMORY, Asked, Signed
 from mlsbom.verify.subject import OneFile, Thing, Tree
 from mlsbom.verify.trust import Anchors
-from mlsbom.verify.verdict import CODES, Refused, Report, Verdict
+from mlsbom.verify.verdict import Refused, Report, Verdict
 
 _ORDER: Final = (Verdict.INVALID, Verdict.UNVERIFIABLE, Verdict.UNTRUSTED, Verdict.VERIFIED)
 
@@ -152,8 +152,3 @@ def _model(document: dict[str, Any], target: Target, report: Report, asked: Aske
         coverage.compare(found, target.tree(found.follow), target.signature, report, allow_uncovered=asked.allow_uncovered)
     elif target.thing is not None:
         coverage.compare(found, OneFile(target.thing), None, report, allow_uncovered=asked.allow_uncovered)
-
-
-def codes() -> dict[str, str]:
-    """Every reason code with its verdict, for the documentation."""
-    return {code: verdict.value for code, verdict in CODES.items()}

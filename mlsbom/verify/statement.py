@@ -43,7 +43,7 @@ def kind(document: dict[str, Any], bundle: Bundle) -> str:
 
 def check(document: dict[str, Any], bundle: Bundle, thing: Thing, report: Report) -> None:
     """Raise unless the statement is about this artefact: a subject all of whose digests that are at hand are the artefact's."""
-    if document.get("_type") not in _TYPES:
+    if str(document.get("_type")) not in _TYPES:
         raise Refused("bad-manifest", f"statement type {str(document.get('_type'))[:80]!r}")
     predicate = Fields(document, "statement", "bad-manifest").text("predicateType")
     if bundle.form == "pep740" and predicate not in _PYPI:

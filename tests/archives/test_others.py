@@ -44,10 +44,22 @@ def lz4_frame(data: bytes) -> bytes:
     return head + blocks + b"\0\0\0\0"
 
 
-PACKERS = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress, "zlib": zlib.compress, "lzma": lambda d: lzma.compress(d, lzma.FORMAT_ALONE), "lz4": lz4_frame}
+PACKERS = {
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "zlib": zlib.compress,
+    "lzma": lambda d: lzma.compress(d, lzma.FORMAT_ALONE),
+    "lz4": lz4_frame,
+}
 
 
-@given(st.dictionaries(st.text(alphabet="abc/é_", min_size=1, max_size=150).filter(lambda n: not n.endswith("/")), st.binary(max_size=700), max_size=4), st.sampled_from([tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]))
+@given(
+    st.dictionaries(
+        st.text(alphabet="abc/é_", min_size=1, max_size=150).filter(lambda n: not n.endswith("/")), st.binary(max_size=700), max_size=4
+    ),
+    st.sampled_from([tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]),
+)
 def test_tar_reads_what_tarfile_writes(members: dict[str, bytes], form: int) -> None:
     try:
         data = tar([(n, d, {}) for n, d in members.items()], form)

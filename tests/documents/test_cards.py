@@ -243,3 +243,12 @@ def test_dates(text: str, date: str | None) -> None:
 )
 def test_headings(title: str, fields: set[str]) -> None:
     assert set(headings.fields_of(title)) == fields
+
+
+def test_labels_of_a_readme_that_is_no_card() -> None:
+    facts = read(
+        "README.md",
+        "# Acme Tool\n\nA tool that does something useful.\n\n## Options\n- Input: a path\n- Version: 3.1\n- Date: 2020-01-01\n",
+    )
+    assert stated(facts, "input") == stated(facts, "version") == stated(facts, "released") == []
+    assert all(f.evidence.confidence <= 0.5 for f in facts)

@@ -68,11 +68,20 @@ def gguf_value(value: Any) -> bytes:
         kind = _GGUF_TYPES[type(value[0])]
         return struct.pack("<IIQ", 9, kind, len(value)) + b"".join(gguf_value(v)[4:] for v in value)
     kind = _GGUF_TYPES[type(value)]
-    body = {7: lambda v: struct.pack("<?", v), 6: lambda v: struct.pack("<f", v), 4: lambda v: struct.pack("<I", v), 8: gguf_text}[kind](value)
+    body = {7: lambda v: struct.pack("<?", v), 6: lambda v: struct.pack("<f", v), 4: lambda v: struct.pack("<I", v), 8: gguf_text}[kind](
+        value
+    )
     return struct.pack("<I", kind) + body
 
 
-def gguf(values: dict[str, Any], tensors: dict[str, tuple[int, ...]] | None = None, *, version: int = 3, counts: tuple[int, int] | None = None, tail: bytes = b"") -> bytes:
+def gguf(
+    values: dict[str, Any],
+    tensors: dict[str, tuple[int, ...]] | None = None,
+    *,
+    version: int = 3,
+    counts: tuple[int, int] | None = None,
+    tail: bytes = b"",
+) -> bytes:
     """A GGUF file with float32 tensors of zeros."""
     tensors = tensors or {}
     out = b"GGUF" + struct.pack("<IQQ", version, *(counts or (len(tensors), len(values))))
@@ -83,7 +92,12 @@ def gguf(values: dict[str, Any], tensors: dict[str, tuple[int, ...]] | None = No
         size = 4
         for n in shape:
             size *= n
-        out += gguf_text(name) + struct.pack("<I", len(shape)) + b"".join(struct.pack("<Q", n) for n in reversed(shape)) + struct.pack("<IQ", 0, offset)
+        out += (
+            gguf_text(name)
+            + struct.pack("<I", len(shape))
+            + b"".join(struct.pack("<Q", n) for n in reversed(shape))
+            + struct.pack("<IQ", 0, offset)
+        )
         data += bytes(size) + bytes(-size % 32)
         offset += size + (-size % 32)
     return out + bytes(-len(out) % 32) + data + tail
@@ -158,7 +172,12 @@ class Flat:
 def tflite(custom: str | None = None, *, tail: bytes = b"") -> bytes:
     """A model with one operator, builtin ADD or a custom one."""
     code: dict[int, Any] = {0: b"\x20", 1: custom, 3: struct.pack("<i", 32)} if custom else {0: b"\0", 3: struct.pack("<i", 0)}
-    graph = {0: [{0: [struct.pack("<i", 1)], 1: b"\0", 3: "x"}], 1: [struct.pack("<i", 0)], 2: [struct.pack("<i", 0)], 3: [{0: struct.pack("<I", 0)}]}
+    graph = {
+        0: [{0: [struct.pack("<i", 1)], 1: b"\0", 3: "x"}],
+        1: [struct.pack("<i", 0)],
+        2: [struct.pack("<i", 0)],
+        3: [{0: struct.pack("<I", 0)}],
+    }
     return Flat().finish({0: struct.pack("<I", 3), 1: [code], 2: [graph], 3: "test", 4: [{}]}) + tail
 
 

@@ -1,6 +1,6 @@
 """Fuzz tar, 7z, npy and the single-stream codecs.
 
-    python tests/fuzz/fuzz_containers.py -runs=10000
+python tests/fuzz/fuzz_containers.py -runs=10000
 """
 
 from __future__ import annotations

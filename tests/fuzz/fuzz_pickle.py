@@ -1,6 +1,6 @@
 """Fuzz the pickle reader and its judge: no exception but ReadError, bounded time and memory.
 
-    python tests/fuzz/fuzz_pickle.py -runs=10000
+python tests/fuzz/fuzz_pickle.py -runs=10000
 """
 
 from __future__ import annotations

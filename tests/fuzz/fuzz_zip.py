@@ -1,6 +1,6 @@
 """Fuzz the zip reader: both record sets, every reading of every member.
 
-    python tests/fuzz/fuzz_zip.py -runs=10000
+python tests/fuzz/fuzz_zip.py -runs=10000
 """
 
 from __future__ import annotations

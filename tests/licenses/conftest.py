@@ -52,4 +52,7 @@ def card(front: str, body: str = "A small chat model.") -> str:
 
 def own(text: str) -> dict[str, str]:
     """A repository under a licence of its own whose text says this."""
-    return {"README.md": card("license: other\nlicense_name: example-community-1.0\n"), "LICENSE": f"Example Community License 1.0\n\n{text}\n"}
+    return {
+        "README.md": card("license: other\nlicense_name: example-community-1.0\n"),
+        "LICENSE": f"Example Community License 1.0\n\n{text}\n",
+    }

@@ -27,8 +27,16 @@ def found(text: str) -> dict[str, str]:
         ("field-of-use", "national-security", "You will not use the Software for anything that may undermine China's national security."),
         ("territory", "EU,GB,KR", "This agreement does not apply in the European Union, United Kingdom and South Korea."),
         ("territory", "EU", "“Territory” shall mean the worldwide territory, excluding the territory of the European Union."),
-        ("threshold", "mau=700000000 needs-licence", "If you have more than 700 million monthly active users, you must request a license from us."),
-        ("threshold", "revenue_year=1000000 needs-licence", "If your annual revenue exceeds USD $1,000,000 you must obtain a license from us."),
+        (
+            "threshold",
+            "mau=700000000 needs-licence",
+            "If you have more than 700 million monthly active users, you must request a license from us.",
+        ),
+        (
+            "threshold",
+            "revenue_year=1000000 needs-licence",
+            "If your annual revenue exceeds USD $1,000,000 you must obtain a license from us.",
+        ),
         ("output-training", "barred", "You will not use any output of the Materials to improve any other large language model."),
         (
             "output-training",
@@ -55,9 +63,15 @@ def test_a_clause_is_found_with_its_value(clause: str, value: str, sentence: str
     ("clause", "sentence"),
     [
         ("noncommercial", "You may use it for commercial or non-commercial purposes."),
-        ("noncommercial", "This alternative is allowed only occasionally and noncommercially, and only if you received the object code with such an offer."),
+        (
+            "noncommercial",
+            "This alternative is allowed only occasionally and noncommercially, and only if you received the object code with such an offer.",
+        ),
         ("revocable", "Licensor grants you a perpetual, irrevocable license."),
-        ("separate-agreement", "Nothing herein shall supersede the terms of any separate license agreement you may have executed with Licensor."),
+        (
+            "separate-agreement",
+            "Nothing herein shall supersede the terms of any separate license agreement you may have executed with Licensor.",
+        ),
         ("changeable", "The Free Software Foundation may publish revised and/or new versions of the License from time to time."),
         ("competitor", "Disputes go to a court of competent jurisdiction."),
         ("territory", "This license is worldwide."),
@@ -71,7 +85,9 @@ def test_what_only_sounds_like_a_clause_is_none(clause: str, sentence: str) -> N
 
 
 def test_the_heading_of_a_list_bars_what_the_list_names() -> None:
-    values = found("You agree not to use the Model:\n\n- In any way that violates law;\n\n- For military use in any way;\n\n- To exploit minors.")["field-of-use"].split(",")
+    values = found(
+        "You agree not to use the Model:\n\n- In any way that violates law;\n\n- For military use in any way;\n\n- To exploit minors."
+    )["field-of-use"].split(",")
     assert {"military", "minors", "illegal"} <= set(values)
 
 

@@ -40,10 +40,22 @@ TABLE = facts.load(Packs())
     ],
 )
 def test_names_stand_for_expressions(written: str, expression: str) -> None:
-    assert named(written, TABLE).expression == expression or (node := parse(written, TABLE)) is not None and str(node).startswith(expression)
+    assert (
+        named(written, TABLE).expression == expression or (node := parse(written, TABLE)) is not None and str(node).startswith(expression)
+    )
 
 
-@pytest.mark.parametrize("written", ["BSD", "GPL", "Apache Software License", "License :: OSI Approved :: BSD License", "GNU General Public License (GPL)", "Creative Commons"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "BSD",
+        "GPL",
+        "Apache Software License",
+        "License :: OSI Approved :: BSD License",
+        "GNU General Public License (GPL)",
+        "Creative Commons",
+    ],
+)
 def test_a_family_is_ambiguous_and_lists_its_members(written: str) -> None:
     found = named(written, TABLE)
     assert found.ambiguous
@@ -74,7 +86,13 @@ def test_a_name_that_is_no_tag_is_looked_up_and_said_to_be_none() -> None:
 
 
 IDS = st.sampled_from(["MIT", "ISC", "Apache-2.0", "GPL-3.0-only", "LicenseRef-x"]).map(lambda i: Node(id=i))
-TREES = st.recursive(IDS, lambda inner: st.builds(lambda op, parts: Node(op=op, parts=tuple(parts)), st.sampled_from(["AND", "OR"]), st.lists(inner, min_size=2, max_size=3)), max_leaves=8)
+TREES = st.recursive(
+    IDS,
+    lambda inner: st.builds(
+        lambda op, parts: Node(op=op, parts=tuple(parts)), st.sampled_from(["AND", "OR"]), st.lists(inner, min_size=2, max_size=3)
+    ),
+    max_leaves=8,
+)
 
 
 @given(TREES)
@@ -97,7 +115,9 @@ def test_the_packs_are_of_one_piece() -> None:
         known = TABLE.get(identifier)
         assert known is not None
         assert known.kind in facts.KINDS
-        assert known.kind not in facts.FREE or not set(known.clauses) & {"noncommercial", "research-only", "threshold", "territory"}, identifier
+        assert known.kind not in facts.FREE or not set(known.clauses) & {"noncommercial", "research-only", "threshold", "territory"}, (
+            identifier
+        )
     fixed = [row["id"] for row in titles if "{" not in row["id"] and "known" not in row]
     assert [i for i in fixed if TABLE.get(i) is None] == ["LicenseRef-gemma-prohibited-use-policy"]
     assert all(len(d) == 64 for d in TABLE.known_texts)

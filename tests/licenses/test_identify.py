@@ -19,7 +19,7 @@ RESTRICTIONS = (
     "The Software may be used for non-commercial purposes only.",
     "The Software shall not be used for military purposes.",
     "You may not use the Software to compete with the author.",
-    "If the Software is used for a product with more than 100 million monthly active users, you shall prominently display \"Made with Acme\".",
+    'If the Software is used for a product with more than 100 million monthly active users, you shall prominently display "Made with Acme".',
     "You must not remove, disable or circumvent any safety filters in the Software.",
     "This license does not apply in the European Union.",
     "Permission is not granted to use this Software as sample data for the purposes of building machine learning models.",
@@ -33,7 +33,13 @@ def read(text: str) -> Identified:
 
 
 def test_an_ordinary_text_is_known_in_any_wrapping() -> None:
-    for text in (MIT, MIT.upper(), "\n".join(textwrap.wrap(MIT, 50)), "# " + MIT.replace("\n", "\n# "), MIT.replace("Example", "Someone Else, Inc.")):
+    for text in (
+        MIT,
+        MIT.upper(),
+        "\n".join(textwrap.wrap(MIT, 50)),
+        "# " + MIT.replace("\n", "\n# "),
+        MIT.replace("Example", "Someone Else, Inc."),
+    ):
         found = read(text)
         assert (found.expression, found.kind) == ("MIT", "permissive")
         assert found.licenses[0].score >= 0.95
@@ -89,7 +95,9 @@ def test_titles_tell_the_exact_version(title: str, expression: str) -> None:
 
 
 def test_a_version_that_is_not_in_the_table_is_named_and_said_to_be_unknown() -> None:
-    found = read("LLAMA 9.7 COMMUNITY LICENSE AGREEMENT\n\nIf you have more than 700 million monthly active users, you must request a license.\n")
+    found = read(
+        "LLAMA 9.7 COMMUNITY LICENSE AGREEMENT\n\nIf you have more than 700 million monthly active users, you must request a license.\n"
+    )
     assert found.expression == "LicenseRef-llama9.7-community"
     assert found.kind == "custom-community"
     assert "not in the facts table" in found.why
@@ -120,7 +128,10 @@ def test_a_heading_names_an_unknown_text() -> None:
     ("text", "expression"),
     [
         ('Licensed under the Apache License, Version 2.0 (the "License").', "Apache-2.0"),
-        ("it under the terms of the GNU General Public License as published by the Free Software Foundation; either version 3 of the License, or (at your option) any later version.", "GPL-3.0-or-later"),
+        (
+            "it under the terms of the GNU General Public License as published by the Free Software Foundation; either version 3 of the License, or (at your option) any later version.",
+            "GPL-3.0-or-later",
+        ),
         ("GNU Lesser General Public License, version 2.1.", "LGPL-2.1-only"),
         ("This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0.", "MPL-2.0"),
         ("SPDX-License-Identifier: MIT OR Apache-2.0", "MIT OR Apache-2.0"),
@@ -140,7 +151,7 @@ def test_what_is_no_text_is_null_with_a_reason(data: bytes) -> None:
 
 
 def test_contradictory_and_huge_files_have_a_result_with_its_reason() -> None:
-    found = read(f"SPDX-License-Identifier: MIT\n\nThis model is for research purposes only.\n")
+    found = read("SPDX-License-Identifier: MIT\n\nThis model is for research purposes only.\n")
     assert found.kind not in FREE
     huge = identify((MIT + "\n" + "filler words go on and on\n" * 200_000).encode(), PACKS)
     assert huge.partial

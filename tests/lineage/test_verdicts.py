@@ -169,6 +169,16 @@ def test_a_rotated_basis_needs_both_models() -> None:
     assert both["channels"]["T6"]["decisive"] is False
 
 
+def test_a_rotated_basis_is_found_whatever_the_tensors_are_called() -> None:
+    suspect = {f"m.{i}": x for i, x in enumerate(noisy(rotated(BASE), 0.05).values())}
+    assert compared(suspect, BASE, mode="full")["verdict"] == "derived"
+    for seed in range(2, 6):
+        other = {f"m.{i}": x for i, x in enumerate(network(seed, layers=3).values())}
+        assert compared(other, BASE, mode="full")["verdict"] == "candidate-family"
+        inner = {k: x for k, x in network(seed, layers=1).items() if "up" in k or "query" in k}
+        assert compared(inner, {k: BASE[k] for k in inner}, mode="full")["verdict"] == "candidate-family"
+
+
 def test_a_verdict_that_rests_on_pairs_says_so() -> None:
     inner = {k: x for k, x in noisy(permuted(BASE), 0.3).items() if "up" in k or "down" in k}
     got = compared(inner, {k: BASE[k] for k in inner})

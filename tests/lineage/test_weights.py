@@ -19,7 +19,7 @@ from mlsbom import lineage
 from mlsbom.errors import UsageError
 from mlsbom.lineage.weights import open_weights
 from mlsbom.lineage.weights.blocks import BLOCKS
-from mlsbom.lineage.weights.raw import reader
+from mlsbom.lineage.weights.raw import plain
 
 from .models import Array, Model, network, paddle_folder, printed, safetensors, tfjs_folder, torch_file
 from .sides import compared
@@ -167,6 +167,55 @@ def test_onnx_quantised_weights_take_scale_and_zero_point(tmp_path: Path) -> Non
             assert np.allclose(t.open().floats(0, t.elements), x.reshape(-1), atol=scale)
 
 
+def packed(x: Array, bits: int) -> Array:
+    """Neighbours along the last axis packed into 32-bit integers, the first lowest."""
+    fields = x.reshape(*x.shape[:-1], -1, 32 // bits).astype(np.uint64) << np.arange(0, 32, bits, dtype=np.uint64)
+    return fields.sum(-1).astype(np.uint32).view(np.int32)
+
+
+def quantised(x: Array, bits: int, group: int) -> tuple[Array, Array, Array]:
+    """(codes, zero points, scales) of a matrix [in, out], by groups of inputs."""
+    g = x.reshape(-1, group, x.shape[1])
+    scale = (g.max(1) - g.min(1)) / ((1 << bits) - 1)
+    zero = np.clip(np.round(-g.min(1) / scale), 1, (1 << bits) - 1)
+    q = np.clip(np.round(g / scale[:, None]) + zero[:, None], 0, (1 << bits) - 1)
+    return q.reshape(x.shape), zero, scale.astype(np.float32)
+
+
+def i32(name: str, x: Array) -> tuple[str, dict[str, object], bytes]:
+    return name, {"dtype": "I32", "shape": list(x.shape)}, np.ascontiguousarray(x, np.int32).tobytes()
+
+
+@pytest.mark.parametrize(("form", "bits"), [("gptq", 4), ("gptq", 8), ("awq", 4)])
+def test_packed_matrices_are_unpacked(form: str, bits: int, tmp_path: Path) -> None:
+    x = MODEL["layers.0.down.weight"].T  # [in 256, out 64]
+    q, zero, scale = quantised(x, bits, 64)
+    if form == "gptq":
+        weight, zeros = packed(q.T, bits).T, packed(zero - 1, bits)
+    else:
+        order = np.array([0, 2, 4, 6, 1, 3, 5, 7])
+        weight, zeros = (packed(v.reshape(len(v), -1, 8)[..., order].reshape(v.shape), 4) for v in (q, zero))
+    rows = [i32("m.qweight", weight), i32("m.qzeros", zeros), i32("m.g_idx", np.arange(256) // 64)][: 3 if form == "gptq" else 2]
+    rows.append(("m.scales", {"dtype": "F32", "shape": list(scale.shape)}, scale.tobytes()))
+    at, entries = 0, {}
+    for name, entry, raw in rows:
+        entries[name] = entry | {"data_offsets": [at, at + len(raw)]}
+        at += len(raw)
+    (tmp_path / "q.safetensors").write_bytes(header(entries, b"".join(raw for _, _, raw in rows)))
+    with open_weights(str(tmp_path / "q.safetensors")) as held:
+        (t,) = held.tensors
+        assert (t.name, t.shape) == ("m.weight", (256, 64))
+        step = (x.max() - x.min()) / ((1 << bits) - 1)
+        assert np.abs(t.open().floats(0, t.elements).reshape(256, 64) - x).max() <= step
+
+
+def test_packed_integers_of_another_form_are_unread(tmp_path: Path) -> None:
+    name, entry, raw = i32("m.weight_packed", np.arange(64 * 64).reshape(64, 64))
+    (tmp_path / "q.safetensors").write_bytes(header({name: entry | {"data_offsets": [0, len(raw)]}}, raw))
+    made = lineage.fingerprint(tmp_path / "q.safetensors")
+    assert made.header.shortfalls[0][:2] == ("m.weight_packed", "opaque")
+
+
 def test_tfjs_quantisation_is_undone(tmp_path: Path) -> None:
     tfjs_folder(MODEL, tmp_path, quantised=True)
     with open_weights(str(tmp_path)) as held:
@@ -182,7 +231,7 @@ def test_tfjs_quantisation_is_undone(tmp_path: Path) -> None:
 def test_eight_bit_floats(kind: str, code: int, value: float) -> None:
     from mlsbom.blob import BytesBlob
 
-    assert reader(BytesBlob(bytes([code])), 0, kind)()(0, 1)[0] == value
+    assert plain("w", (1,), kind, BytesBlob(bytes([code])), 0).open().floats(0, 1)[0] == value
 
 
 # --- bad input ---------------------------------------------------------------------------------------------------------------------

@@ -85,8 +85,8 @@ CASES: dict[str, tuple[str, list[tuple[str, str, str, str | None, int | None]]]]
     "conda-lock.yml": ("metadata: {}\npackage:\n- name: numpy\n  version: 1.10\n  manager: conda\n- name: torch\n  version: '2.1'\n  manager: pip\n", [
         ("conda", "numpy", "==1.10", "1.10", 3), ("pypi", "torch", "==2.1", "2.1", 6)]),
     "meta.yaml": (
-        "{% set version = \"1.2\" %}\npackage:\n  name: foo\n  version: {{ version }}\nrequirements:\n  build:\n    - {{ compiler('c') }}\n  run:\n    - numpy >=1.20  # [linux]\n",
-        [("conda", "foo", "", "1.2", 3), ("conda", "numpy", ">=1.20", None, 9)],
+        "{% set version = \"1.2\" %}\npackage:\n  name: foo\n  version: {{ version }}\nrequirements:\n  build:\n    - {{ compiler('c') }}\n  run:\n    - numpy >=1.20  # [linux]\n    - x-transformers {{ pin }}\n",
+        [("conda", "foo", "", "1.2", 3), ("conda", "numpy", ">=1.20", None, 9), ("conda", "x-transformers", "", None, 10)],
     ),
     "setup.cfg": (
         "[metadata]\nname = foo\n[options]\ninstall_requires =\n    numpy>=1.0\n    # c\n    torch==2.1 ; python_version<\"3.9\"\n[options.extras_require]\ndev = pytest; ruff\n",
@@ -105,6 +105,8 @@ CASES: dict[str, tuple[str, list[tuple[str, str, str, str | None, int | None]]]]
         ("pypi", "requests", "<3", None, 3), ("pypi", "rich", "", None, 4)]),
     "install.sh": ("set -e\nV=1.2\nsudo -H pip3 install torch==$V 'numpy>=1' &&\\\n  uv pip install --system q\ncat <<EOF > x\npip install not-this\nEOF\nuvx --from ruff==0.1 ruff\n", [
         ("pypi", "torch", "==1.2", "1.2", 3), ("pypi", "numpy", ">=1", None, 3), ("pypi", "q", "", None, 4), ("pypi", "ruff", "==0.1", "0.1", 8)]),
+    "Makefile": ("PIP ?= .venv/bin/pip\nV = 1.2\nall:\n\t@$(PIP) install torch==$(V) && \\\n\t  $(PIP) install q\n\techo $$HOME\n", [
+        ("pypi", "torch", "==1.2", "1.2", 4), ("pypi", "q", "", None, 5)]),
     "Dockerfile": (
         'ARG T=12\nFROM nvidia/cuda:${T} AS b\nARG V=2.1\nRUN --mount=type=cache,target=/c \\\n    pip install \\\n      torch==${V} \\\n      # c\n      "numpy>=1.2" && \\\n'
         '    apt-get install -y git\nRUN <<EOF\npip install heredoc==1\nEOF\nRUN ["pip", "install", "json==2"]\nFROM b\nCOPY <<R /a/requirements.txt\nflask==1\nR\n',
@@ -203,6 +205,28 @@ def test_images_models_and_services() -> None:
     assert references("chart/values.yaml", "image:\n  repository: a/b\n  tag: 1.10\n") == [("container", "a/b", "1.10", 2)]
 
 
+def test_a_template_of_a_chart() -> None:
+    text = (
+        "apiVersion: apps/v1\nkind: Deployment\nspec:\n  containers:\n  {{- if .Values.on }}\n  - name: x\n    image: {{ .Values.image.repository }}:{{ .Values.image.tag }}\n"
+        '    args: ["--model", "{{ .Values.model }}"]\n  {{- end }}\n  - name: y\n    image: "a/b:1"\n'
+    )
+    assert references("chart/templates/d.yaml", text) == [("container", "a/b", "1", 11)]
+    assert not shortfalls("chart/templates/d.yaml", text)
+
+
+def test_models_in_inline_code_and_endpoints_in_variables() -> None:
+    docker = (
+        "FROM x\nRUN python -c \"from transformers import AutoModel; AutoModel.from_pretrained('org/m', revision='abc')\"\n"
+        "RUN python3 <<EOF\nfrom datasets import load_dataset\nload_dataset('org/d')\nEOF\nENV OPENAI_BASE_URL=https://api.acme.example/v1 LOCAL_BASE_URL=http://llm:8000\n"
+    )
+    assert references("Dockerfile", docker) == [
+        ("container", "x", None, 1),
+        ("model", "org/m", "abc", 2),
+        ("dataset", "org/d", None, 5),
+        ("service", "api.acme.example", None, 7),
+    ]
+
+
 def test_a_path_is_no_model() -> None:
     assert references("Dockerfile", 'FROM x\nCMD ["vllm", "serve", "/models/llama"]\n') == [("container", "x", None, 1)]
     assert references("Dockerfile", "FROM x\nCMD vllm serve models/llama --model ./a/b --tokenizer data/t.json\n") == [
@@ -257,6 +281,13 @@ def test_indexes_and_credentials() -> None:
     assert [(r.name, dict(r.attrs)["for"]) for r in npm if isinstance(r, Reference)] == [("s.acme.example", "@s")]
     assert [f.rule for f in npm if isinstance(f, Finding)] == ["PACKAGE-CREDENTIALS"]
     assert "abc123" not in str(npm)
+
+
+def test_odd_addresses_of_indexes() -> None:
+    for odd in ("http://[", "https://[::1", "//", "https://", "file:///wheels", "./wheels", "https://a b/c"):
+        facts = read("requirements.txt", f"--find-links {odd}\nnumpy==1\n")
+        assert [f.name for f in facts if isinstance(f, Dependency)] == ["numpy"]
+        assert not [f.url for f in facts if isinstance(f, Reference) and " " in (f.url or "")]
 
 
 def test_the_public_index_is_not_mentioned() -> None:

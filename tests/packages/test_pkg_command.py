@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +130,14 @@ def test_an_unknown_wave_names_the_nearest() -> None:
     with pytest.raises(UsageError) as error:
         waves.find(Packs(), "hade")
     assert "hades" in error.value.remedy
+
+
+@pytest.mark.parametrize(("name", "code"), [("numpy", 3), ("requestss", 1)])
+def test_a_tampered_pack_is_said_and_is_no_pass(tmp_path: Path, name: str, code: int) -> None:
+    root = tmp_path / "packs"
+    shutil.copytree(Packs().root, root, ignore=shutil.ignore_patterns("licenses", "fingerprints", "pickle"))
+    feed = root / "malicious" / "pypi.tsv"
+    feed.write_bytes(feed.read_bytes() + b"numpy\tMAL-0\t\t*\t\n")
+    result = run("check", "--signatures", str(root), name)
+    assert result.exit_code == code
+    assert "malicious/pypi.tsv is not what the index says" in result.stderr

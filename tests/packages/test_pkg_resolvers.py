@@ -8,7 +8,22 @@ from pathlib import Path
 import pytest
 
 from mlsbom.knowledge import Packs
-from mlsbom.model import AnyFact, Dependency, Evidence, Finding, Kind, Observed, Place, Reference, Role, Shortfall, Survey, Target, ToolInfo
+from mlsbom.model import (
+    AnyFact,
+    Dependency,
+    Evidence,
+    Finding,
+    Kind,
+    Observed,
+    Place,
+    Reference,
+    Role,
+    Scope,
+    Shortfall,
+    Survey,
+    Target,
+    ToolInfo,
+)
 from mlsbom.resolve import Asked, lookalike, malicious
 from mlsbom.rulebook import page
 from mlsbom.scan import Settings, scan
@@ -112,6 +127,11 @@ def test_imports(tmp_path: Path, settings: Settings, module: str, rule: str | No
 def test_organisations_of_a_hub(name: str, target: str | None) -> None:
     found = lookalike.Hub(PACKS.toml("names/hub.toml")).like(name)
     assert (found[0] if found else None) == target
+
+
+def test_optional_git_dependencies_of_npm() -> None:
+    fact = Dependency(ecosystem="npm", name="setup", source="vcs", ref="github:x/y#" + "0" * 40, scope=Scope.OPTIONAL)
+    assert [f.rule for f in findings(lookalike, ("package.json", fact))] == ["PACKAGE-REVIEW"]
 
 
 def test_references_without_a_commit() -> None:

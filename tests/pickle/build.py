@@ -33,7 +33,12 @@ def line_of(data: bytes, path: str = "model.pkl") -> dict[str, object]:
     driver, place, blob = Driver(PACKS, sketch=False), Place(path=path), BytesBlob(data, path.rsplit("/", 1)[-1])
     formats = driver.identify(blob, place)
     driver.inspect(blob, place, formats, Budget(len(data)))
-    survey = Survey(target=Target(uri=path), tool=ToolInfo(version="0"), artifacts=(Artifact(path=path, size=len(data)),), observed=driver.sorted_facts())
+    survey = Survey(
+        target=Target(uri=path),
+        tool=ToolInfo(version="0"),
+        artifacts=(Artifact(path=path, size=len(data)),),
+        observed=driver.sorted_facts(),
+    )
     return judge(path, survey, PACKS)
 
 

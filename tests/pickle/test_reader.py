@@ -23,8 +23,19 @@ from mlsbom.formats.pickle.window import Window
 from mlsbom.formats.torch import read_torch
 from tests.pickle.build import call, name, text
 
-SCALARS = st.none() | st.booleans() | st.integers(-(1 << 70), 1 << 70) | st.floats(allow_nan=False) | st.text(max_size=40) | st.binary(max_size=40)
-PLAIN = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=5) | st.tuples(inner, inner) | st.dictionaries(st.text(max_size=8), inner, max_size=5), max_leaves=20)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(1 << 70), 1 << 70)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=40)
+    | st.binary(max_size=40)
+)
+PLAIN = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=5) | st.tuples(inner, inner) | st.dictionaries(st.text(max_size=8), inner, max_size=5),
+    max_leaves=20,
+)
 
 
 def plain(value: Value) -> object:
@@ -54,7 +65,17 @@ def test_walk_ends_where_pickletools_ends(value: object, protocol: int) -> None:
     assert passed.live is not None or (passed.stopped and passed.end == last + 1)
 
 
-@given(st.binary(max_size=400) | st.lists(st.sampled_from([bytes([b]) for b in b"(.012FIJKLMNPQRSTUVXabcdeghijlopqrstu)]}"] + [bytes([b]) for b in range(0x80, 0x99)] + [b"\n", b"1\n", b"os\n", b"\x04", text("a")]), max_size=60).map(b"".join))
+@given(
+    st.binary(max_size=400)
+    | st.lists(
+        st.sampled_from(
+            [bytes([b]) for b in b"(.012FIJKLMNPQRSTUVXabcdeghijlopqrstu)]}"]
+            + [bytes([b]) for b in range(0x80, 0x99)]
+            + [b"\n", b"1\n", b"os\n", b"\x04", text("a")]
+        ),
+        max_size=60,
+    ).map(b"".join)
+)
 @settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 def test_any_bytes_end_and_raise_nothing(data: bytes) -> None:
     for start in (b"", b"\x80\x04"):
@@ -69,7 +90,9 @@ def test_any_bytes_end_and_raise_nothing(data: bytes) -> None:
             pass
 
 
-@pytest.mark.parametrize("value", [np.arange(6, dtype="f4").reshape(2, 3), np.float64(1.5), OrderedDict(a=[1]), np.array(["a"]), np.dtype("f8")])
+@pytest.mark.parametrize(
+    "value", [np.arange(6, dtype="f4").reshape(2, 3), np.float64(1.5), OrderedDict(a=[1]), np.array(["a"]), np.dtype("f8")]
+)
 @pytest.mark.parametrize("protocol", [2, 4, 5])
 def test_numpy_objects_are_whole(value: object, protocol: int) -> None:
     (stream,) = read_pickles(BytesBlob(pickle.dumps(value, protocol))).streams
@@ -90,7 +113,20 @@ def test_lenient_forms(data: bytes, result: object) -> None:
     assert result is None or stream.result == result
 
 
-@pytest.mark.parametrize("data", [b"\x80\x04\xff.", b"\x80\x04h\x09.", b"R.", b"X\xff\xff\xff\xffabc", b"\x8e" + b"\xff" * 8, b"\x95" + b"\xff" * 8 + b"N.", b"(K\x01d.", b"p-1\n.", b"1."])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80\x04\xff.",
+        b"\x80\x04h\x09.",
+        b"R.",
+        b"X\xff\xff\xff\xffabc",
+        b"\x8e" + b"\xff" * 8,
+        b"\x95" + b"\xff" * 8 + b"N.",
+        b"(K\x01d.",
+        b"p-1\n.",
+        b"1.",
+    ],
+)
 def test_damage_is_told_with_its_place(data: bytes) -> None:
     stream = read_pickles(BytesBlob(data)).streams[0]
     assert stream.problem and not stream.stopped and stream.problem_at < len(data)
@@ -115,7 +151,19 @@ def test_computed_names_keep_their_parts() -> None:
     assert isinstance(stream.result, Name) and stream.result.computed
 
 
-@pytest.mark.parametrize(("code", "size", "objects"), [("f8", 8, False), ("<U10", 40, False), ("|O", 8, True), ("O8", 8, True), ("M8[ns]", None, None), ("|S5", 5, False), ("?", 1, False), ("c16", 16, False)])
+@pytest.mark.parametrize(
+    ("code", "size", "objects"),
+    [
+        ("f8", 8, False),
+        ("<U10", 40, False),
+        ("|O", 8, True),
+        ("O8", 8, True),
+        ("M8[ns]", None, None),
+        ("|S5", 5, False),
+        ("?", 1, False),
+        ("c16", 16, False),
+    ],
+)
 def test_dtype_codes(code: str, size: int | None, objects: bool | None) -> None:
     dtype = dtype_of_code(code)
     assert (dtype and (dtype.size, dtype.objects)) == ((size, objects) if size is not None else None)

@@ -33,12 +33,26 @@ def encodings(module: str, attribute: str, argument: str = "true") -> dict[str, 
         "behind padding": pickle.dumps([1], 4) + b"\0" * 64 + call(module, attribute, text(argument)),
         "before damage": call(module, attribute, text(argument))[:-1] + b"\xff\xff",
         "as a key": b"\x80\x04}" + call(module, attribute, text(argument))[2:-1] + b"Ns.",
-        "frame": b"\x80\x04\x95" + (len(call(module, attribute, text(argument))) - 2).to_bytes(8, "little") + call(module, attribute, text(argument))[2:],
+        "frame": b"\x80\x04\x95"
+        + (len(call(module, attribute, text(argument))) - 2).to_bytes(8, "little")
+        + call(module, attribute, text(argument))[2:],
     }
 
 
 @pytest.mark.parametrize("form", encodings("a", "b"))
-@pytest.mark.parametrize("gadget", ["os system", "posix popen", "__builtin__ eval", "subprocess Popen", "commands getoutput", "torch.hub load", "bdb Bdb.run", "numpy.f2py.crackfortran getlincoef"])
+@pytest.mark.parametrize(
+    "gadget",
+    [
+        "os system",
+        "posix popen",
+        "__builtin__ eval",
+        "subprocess Popen",
+        "commands getoutput",
+        "torch.hub load",
+        "bdb Bdb.run",
+        "numpy.f2py.crackfortran getlincoef",
+    ],
+)
 def test_gadgets_in_every_encoding(gadget: str, form: str) -> None:
     module, attribute = gadget.split(" ")
     assert verdict_of(encodings(module, attribute)[form]) == "malicious"
@@ -80,7 +94,10 @@ def test_unknown_names(path: str) -> None:
     assert judged.kind is Kind.UNKNOWN and not judged.bad
 
 
-@given(st.text(alphabet=st.characters(blacklist_categories=("Cs",)), max_size=30), st.text(alphabet=st.characters(blacklist_categories=("Cs",)), max_size=30))
+@given(
+    st.text(alphabet=st.characters(blacklist_categories=("Cs",)), max_size=30),
+    st.text(alphabet=st.characters(blacklist_categories=("Cs",)), max_size=30),
+)
 @settings(max_examples=200)
 def test_any_name_is_judged(module: str, attribute: str) -> None:
     judged = JUDGE.judge(module, attribute)
@@ -120,16 +137,42 @@ def test_honest_objects_are_clean(protocol: int) -> None:
 
 
 def test_folding_shows_what_is_hidden() -> None:
-    hidden = b"\x80\x04" + name("builtins", "exec") + name("zlib", "decompress") + b"C" + bytes([len(z := __import__("zlib").compress(b"print(1)"))]) + z + b"\x85R\x85R."
+    hidden = (
+        b"\x80\x04"
+        + name("builtins", "exec")
+        + name("zlib", "decompress")
+        + b"C"
+        + bytes([len(z := __import__("zlib").compress(b"print(1)"))])
+        + z
+        + b"\x85R\x85R."
+    )
     findings = line_of(hidden)["findings"]
     assert isinstance(findings, list) and "print(1)" in findings[0]["message"]
 
 
-@pytest.mark.parametrize(("path", "out"), [("a/b", False), ("./a", False), ("a/../b", False), ("../a", True), ("/a", True), ("C:\\a", True), ("..\\a", True), ("a/../../b", True), ("nul", True), ("a\0b", True), ("~/x", True), ("a..b", False)])
+@pytest.mark.parametrize(
+    ("path", "out"),
+    [
+        ("a/b", False),
+        ("./a", False),
+        ("a/../b", False),
+        ("../a", True),
+        ("/a", True),
+        ("C:\\a", True),
+        ("..\\a", True),
+        ("a/../../b", True),
+        ("nul", True),
+        ("a\0b", True),
+        ("~/x", True),
+        ("a..b", False),
+    ],
+)
 def test_path_rule(path: str, out: bool) -> None:
     assert (escape(path) is not None) == out
 
 
-@pytest.mark.parametrize(("member", "target", "out"), [("a/b", "../c", False), ("a/b", "../../c", True), ("a", "/etc/passwd", True), ("x/y/z", "../../q", False)])
+@pytest.mark.parametrize(
+    ("member", "target", "out"), [("a/b", "../c", False), ("a/b", "../../c", True), ("a", "/etc/passwd", True), ("x/y/z", "../../q", False)]
+)
 def test_link_rule(member: str, target: str, out: bool) -> None:
     assert (link_escape(member, target) is not None) == out

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlsbom.inspectors import providers
+from mlsbom.inspectors.code.loaders import LOADERS
+from mlsbom.inspectors.code.rows_references import ROWS
 from mlsbom.inspectors.hubnames import HubName, hub_name
+
+from .test_loaders import DATASETS, MODELS
+from .test_services import HOSTED, SERVICES
 
 
 @pytest.mark.parametrize(
@@ -77,3 +82,18 @@ def test_models_in_urls(url: str, model: str | None) -> None:
 
 def test_no_secret_in_a_shown_url() -> None:
     assert providers.safe_url("https://u:p@a.example:8/x?token=t#f") == "https://a.example:8/x"
+
+
+@pytest.mark.parametrize("source", [s[0] for s in (*MODELS, *DATASETS, *HOSTED, *SERVICES)])
+def test_no_reference_is_missed_for_want_of_a_stem(source: str) -> None:
+    assert any(stem in source.encode() for stem in ROWS[0].triggers)
+
+
+def test_every_loader_has_a_stem() -> None:
+    for loader in LOADERS:
+        for name in loader.names if not loader.roots else ():
+            assert any(stem in f"x.{name}('a/b', {', '.join(k + '=' for k in loader.keywords)})".encode() for stem in ROWS[0].triggers), (
+                name
+            )
+        for root in loader.roots:
+            assert any(stem in f"from {root} import {' '.join(loader.names)}".encode() for stem in ROWS[0].triggers), root

@@ -6,12 +6,10 @@ import json
 
 import pytest
 
-from mlsbom.blob import BytesBlob
 from mlsbom.errors import Malformed
-from mlsbom.inspectors.code import source
 from mlsbom.model import Kind, Reference, Shortfall
 
-from .reading import context, names, notebook, of_notebook
+from .reading import names, notebook, of_notebook
 
 
 def references(data: bytes) -> list[Reference]:
@@ -57,16 +55,3 @@ def test_downloads_are_services() -> None:
 def test_no_notebook(data: bytes) -> None:
     with pytest.raises(Malformed):
         of_notebook(data)
-
-
-@pytest.mark.parametrize("data", [b"import os\x00\n", b"x = " + b"(" * 20_000 + b")" * 20_000])
-def test_sources_that_cannot_be_read(data: bytes) -> None:
-    with pytest.raises(Malformed):
-        list(source.inspect(BytesBlob(data, "x.py"), context("x.py")))
-
-
-def test_a_source_in_another_encoding_than_it_says() -> None:
-    (found,) = source.inspect(BytesBlob(b"# -*- coding: utf-8 -*-\nx = '\xe9'\n", "x.py"), context("x.py"))
-    assert isinstance(found, Shortfall) and "utf-8" in found.reason
-    assert list(source.inspect(BytesBlob(b"# -*- coding: latin-1 -*-\nx = '\xe9'\n", "x.py"), context("x.py"))) == []
-    assert list(source.inspect(BytesBlob("x = '가'\n".encode(), "x.py"), context("x.py"))) == []

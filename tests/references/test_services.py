@@ -82,6 +82,7 @@ SERVICES = [
     ),
     ("from urllib.request import urlopen\nB = 'https://a.acme.example'\nurlopen(f'{B}/v1')", "https://a.acme.example/v1", Role.CALLS),
     ("import requests\ndef f(i):\n    requests.get(f'https://a.acme.example/items/{i}')", "https://a.acme.example/items/", Role.CALLS),
+    ("import requests\nrequests.get('https://a.acme.example/%(kind)s/%d' % x)", "https://a.acme.example/", Role.CALLS),
     ("import websockets\nwebsockets.connect('wss://a.acme.example/ws')", "wss://a.acme.example/ws", Role.CALLS),
     ("import grpc\ngrpc.insecure_channel('a.acme.example:50051')", "grpc://a.acme.example:50051", Role.CALLS),
     ("import sentry_sdk\nsentry_sdk.init(dsn='https://abc@errors.acme.example/1')", "https://errors.acme.example/1", Role.TELEMETRY),
@@ -91,6 +92,8 @@ SERVICES = [
         "https://vec.acme.example:6333",
         Role.CALLS,
     ),
+    ("import os\nos.environ['OPENAI_BASE_URL'] = 'https://gw.acme.example/v1'", "https://gw.acme.example/v1", Role.CALLS),
+    ("import openai\nopenai.base_url = 'https://gw.acme.example/v2'", "https://gw.acme.example/v2", Role.CALLS),
     ("from acme_sdk import Client\nClient(base_url='https://a.acme.example')", "https://a.acme.example", Role.CALLS),
 ]
 

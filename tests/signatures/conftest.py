@@ -22,7 +22,9 @@ def stack() -> made.Stack:
 def check(tmp_path: Path, stack: made.Stack) -> Callable[..., dict[str, Any]]:
     """Verify `data` (a file) or `digest` against a bundle document under the stack's root, or under `trust` (name -> bytes)."""
 
-    def run(bundle: Any, *, data: bytes = b"weights", trust: dict[str, bytes] | None = None, root: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
+    def run(
+        bundle: Any, *, data: bytes = b"weights", trust: dict[str, bytes] | None = None, root: dict[str, Any] | None = None, **options: Any
+    ) -> dict[str, Any]:
         trust = trust if trust is not None else {"trusted_root.json": json.dumps(root or stack.trusted_root()).encode()}
         for name, raw in trust.items():
             (tmp_path / name).write_bytes(raw)
@@ -34,8 +36,3 @@ def check(tmp_path: Path, stack: made.Stack) -> Callable[..., dict[str, Any]]:
         return verify(chosen, signature=signature, trust=tuple(tmp_path / n for n in trust), **options)
 
     return run
-
-
-def code(result: dict[str, Any]) -> str:
-    """The reason code of a result."""
-    return str(result["reason"]).split(":")[0]

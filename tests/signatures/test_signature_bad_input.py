@@ -22,9 +22,21 @@ from mlsbom.verify.verdict import CODES
 
 STACK = made.Stack()
 ROOT = STACK.trusted_root()
-BUNDLES = [STACK.message(b"weights"), STACK.message(b"weights", v2=True), STACK.dsse(made.statement("m", {"sha256": "0" * 64}), kind="intoto")]
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8) | st.sampled_from(["", "AA==", "0", "-1"]),
-                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3), max_leaves=6)
+BUNDLES = [
+    STACK.message(b"weights"),
+    STACK.message(b"weights", v2=True),
+    STACK.dsse(made.statement("m", {"sha256": "0" * 64}), kind="intoto"),
+]
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
+    | st.sampled_from(["", "AA==", "0", "-1"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
 QUICK = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -63,8 +75,21 @@ def test_any_value_anywhere_in_a_bundle(tmp_path: Path, data: st.DataObject) -> 
     new = data.draw(JSON)
     result = judge(tmp_path, json.dumps(put(bundle, path, new)).encode(), json.dumps(ROOT).encode())
     if result["verdict"] == "verified":
-        assert path and path[-1] in ("keyid", "hint", "timestampVerificationData", "rfc3161Timestamps", "messageDigest", "inclusionPromise", "inclusionProof", "keyDetails") or put(
-            bundle, path, new) == bundle, path
+        assert (
+            path
+            and path[-1]
+            in (
+                "keyid",
+                "hint",
+                "timestampVerificationData",
+                "rfc3161Timestamps",
+                "messageDigest",
+                "inclusionPromise",
+                "inclusionProof",
+                "keyDetails",
+            )
+            or put(bundle, path, new) == bundle
+        ), path
 
 
 @QUICK
@@ -84,7 +109,13 @@ def test_any_bytes_as_a_signature(tmp_path: Path, raw: bytes) -> None:
 @given(data=st.data())
 def test_any_flipped_bit_of_base64_is_noticed(tmp_path: Path, data: st.DataObject) -> None:
     bundle = data.draw(st.sampled_from(BUNDLES[:2]))
-    texts = [p for p in places(bundle) if p and p[-1] in ("rawBytes", "canonicalizedBody", "signature", "signedTimestamp", "signedEntryTimestamp", "rootHash", "keyId", "digest")]
+    texts = [
+        p
+        for p in places(bundle)
+        if p
+        and p[-1]
+        in ("rawBytes", "canonicalizedBody", "signature", "signedTimestamp", "signedEntryTimestamp", "rootHash", "keyId", "digest")
+    ]
     path = data.draw(st.sampled_from(texts))
     value = bundle
     for step in path:
@@ -126,10 +157,27 @@ def test_inclusion_proofs_are_those_of_rfc_6962(size: int, data: st.DataObject) 
     assert merkle_root(leaves[index], index, size, (*proof, bytes(32))) is None
 
 
-@pytest.mark.parametrize("raw", [
-    b"", b" ", b"{}", b"[]", b"null", b"[" * 200_000, b'{"a":' * 100_000, b'{"mediaType": 1}', b'\xef\xbb\xbf{}', b"\x00" * 100, b'{"mediaType": "' + b"x" * 100_000 + b'"}',
-    b"untrusted comment: minisign\nRWQ", b"-----BEGIN PGP SIGNATURE-----\n", b'{"payload": "", "payloadType": "", "signatures": [{"sig": "AA=="}]}', b"9" * 5000, b'{"x": 1e999}',
-])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b" ",
+        b"{}",
+        b"[]",
+        b"null",
+        b"[" * 200_000,
+        b'{"a":' * 100_000,
+        b'{"mediaType": 1}',
+        b"\xef\xbb\xbf{}",
+        b"\x00" * 100,
+        b'{"mediaType": "' + b"x" * 100_000 + b'"}',
+        b"untrusted comment: minisign\nRWQ",
+        b"-----BEGIN PGP SIGNATURE-----\n",
+        b'{"payload": "", "payloadType": "", "signatures": [{"sig": "AA=="}]}',
+        b"9" * 5000,
+        b'{"x": 1e999}',
+    ],
+)
 def test_files_that_are_no_signature(tmp_path: Path, raw: bytes) -> None:
     assert judge(tmp_path, raw, json.dumps(ROOT).encode())["verdict"] in ("invalid", "unverifiable")
 
@@ -158,10 +206,18 @@ def test_things_that_are_no_file(tmp_path: Path) -> None:
     assert code(verify(model.root)) == "special-file"
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"digest": "sha1:" + "0" * 40}, "too weak"), ({"digest": "sha256:zz"}, "no digest"), ({"digest": "crc32:00"}, "no digest"), ({"at": "soon"}, "no time"),
-    ({"algorithms": "none-such"}, "no algorithm profile"), ({"signature": "absent.sig"}, "absent.sig"), ({"trust": ("absent.pem",)}, "absent.pem"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"digest": "sha1:" + "0" * 40}, "too weak"),
+        ({"digest": "sha256:zz"}, "no digest"),
+        ({"digest": "crc32:00"}, "no digest"),
+        ({"at": "soon"}, "no time"),
+        ({"algorithms": "none-such"}, "no algorithm profile"),
+        ({"signature": "absent.sig"}, "absent.sig"),
+        ({"trust": ("absent.pem",)}, "absent.pem"),
+    ],
+)
 def test_wrong_use(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         verify(Model(tmp_path).root, **options)
@@ -184,3 +240,62 @@ def test_unreadable_files_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(subject.DiskTree, "open", denied)
     result = model.verify()
     assert (result["verdict"], code(result), result["files"]["covered"]) == ("unverifiable", "unreadable-file", 2)
+
+
+@QUICK
+@given(data=st.data())
+def test_any_value_anywhere_in_a_signed_manifest(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    model = Model(tmp_path_factory.mktemp("m"))
+    statement = model.statement()
+    path = data.draw(st.sampled_from(places(statement)))
+    changed = put(statement, path, data.draw(JSON))
+    model.sign(changed)
+    result = model.verify()
+    assert CODES[code(result)] == result["verdict"]
+    if result["verdict"] == "verified":
+        assert changed == statement or path[-1] in ("name", "ignore_paths", "allow_symlinks") or path[-2:-1] == ("ignore_paths",), path
+    json.dumps(result).encode()
+
+
+@QUICK
+@given(data=st.data())
+def test_any_value_anywhere_in_a_signed_sbom(tmp_path: Path, data: st.DataObject) -> None:
+    from test_signature_sbom import BOM, jsf
+
+    key = made.key()
+    document = jsf(BOM, key)
+    path = data.draw(st.sampled_from([p for p in places(document) if p and p != ("bomFormat",)]))
+    changed = put(document, path, data.draw(JSON))
+    (tmp_path / "bom.json").write_text(json.dumps(changed))
+    (tmp_path / "k.pem").write_bytes(made.pem(key))
+    result = verify(tmp_path / "bom.json", trust=(tmp_path / "k.pem",))
+    assert CODES[code(result)] == result["verdict"]
+    assert (
+        result["verdict"] != "verified"
+        or changed == document
+        or json.dumps(changed, sort_keys=True) == json.dumps(document, sort_keys=True)
+        or path == ("x", 0)
+    )
+
+
+@QUICK
+@given(data=st.data())
+def test_any_value_anywhere_in_a_signed_statement(tmp_path: Path, data: st.DataObject) -> None:
+    import hashlib
+
+    private = made.key()
+    statement = made.statement("m", {"sha256": hashlib.sha256(b"weights").hexdigest()})
+    changed = put(statement, data.draw(st.sampled_from(places(statement))), data.draw(JSON))
+    payload = json.dumps(changed).encode()
+    envelope = {
+        "payload": made.b64(payload),
+        "payloadType": made.IN_TOTO,
+        "signatures": [{"sig": made.b64(made.sign(private, made.pae(payload)))}],
+    }
+    (tmp_path / "m").write_bytes(b"weights")
+    (tmp_path / "k.pem").write_bytes(made.pem(private))
+    (tmp_path / "b.json").write_text(
+        json.dumps({"mediaType": made.BUNDLE, "verificationMaterial": {"publicKey": {"hint": ""}}, "dsseEnvelope": envelope})
+    )
+    result = verify(tmp_path / "m", signature=tmp_path / "b.json", trust=(tmp_path / "k.pem",))
+    assert CODES[code(result)] == result["verdict"]

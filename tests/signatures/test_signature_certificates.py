@@ -93,7 +93,10 @@ ISSUERS: dict[str, tuple[dict[str, Any], str]] = {
     "unknown critical extension": ({"extra": ((x509.UnrecognizedExtension(ObjectIdentifier("1.2.3.4"), b"\x05\x00"), True),)}, "bad-chain"),
     "names permitted": ({"extra": ((x509.NameConstraints([x509.RFC822Name("vendor.example")], None), True),)}, "ok"),
     "names not permitted": ({"extra": ((x509.NameConstraints([x509.RFC822Name("other.example")], None), True),)}, "bad-chain"),
-    "subdomain of mail not permitted": ({"extra": ((x509.NameConstraints([x509.RFC822Name(".vendor.example")], None), True),)}, "bad-chain"),
+    "subdomain of mail not permitted": (
+        {"extra": ((x509.NameConstraints([x509.RFC822Name(".vendor.example")], None), True),)},
+        "bad-chain",
+    ),
     "names excluded": ({"extra": ((x509.NameConstraints(None, [x509.RFC822Name(IDENTITY)]), True),)}, "bad-chain"),
     "subject not permitted": ({"extra": ((x509.NameConstraints([x509.DirectoryName(made.name("Other"))], None), True),)}, "bad-chain"),
     "addresses constrained": ({"extra": ((x509.NameConstraints([x509.IPAddress(ip_network("192.0.2.0/24"))], None), True),)}, "ok"),
@@ -145,10 +148,26 @@ REVOCATIONS: dict[str, tuple[Callable[[Ca, Ca], bytes], str, str]] = {
     "revoked": (lambda m, r: made.crl(m, {r.certificate.serial_number: NOW - DAY}), "revoked", ""),
     "revoked later": (lambda m, r: made.crl(m, {r.certificate.serial_number: NOW + DAY}), "ok", ""),
     "another revoked": (lambda m, r: made.crl(m, {1: NOW - DAY}), "ok", ""),
-    "stale": (lambda m, r: made.crl(m, {r.certificate.serial_number: NOW - 3 * DAY}, start=NOW - 3 * DAY, end=NOW - DAY), "ok", "stale since"),
-    "from the future": (lambda m, r: made.crl(m, {r.certificate.serial_number: NOW - DAY}, start=NOW + DAY), "ok", "after the time of the check"),
-    "by a stranger": (lambda m, r: made.crl(m, {r.certificate.serial_number: NOW - DAY}, signer=authority("middle")), "ok", "not signed by its issuer"),
-    "of another authority": (lambda m, r: made.crl(authority("other"), {r.certificate.serial_number: NOW - DAY}), "ok", "its issuer is not in the path"),
+    "stale": (
+        lambda m, r: made.crl(m, {r.certificate.serial_number: NOW - 3 * DAY}, start=NOW - 3 * DAY, end=NOW - DAY),
+        "ok",
+        "stale since",
+    ),
+    "from the future": (
+        lambda m, r: made.crl(m, {r.certificate.serial_number: NOW - DAY}, start=NOW + DAY),
+        "ok",
+        "after the time of the check",
+    ),
+    "by a stranger": (
+        lambda m, r: made.crl(m, {r.certificate.serial_number: NOW - DAY}, signer=authority("middle")),
+        "ok",
+        "not signed by its issuer",
+    ),
+    "of another authority": (
+        lambda m, r: made.crl(authority("other"), {r.certificate.serial_number: NOW - DAY}),
+        "ok",
+        "its issuer is not in the path",
+    ),
 }
 
 
@@ -188,8 +207,15 @@ def test_anchors_that_cannot_be_used(tmp_path: Path, root: Ca) -> None:
     off_curve = bytearray(made.spki(made.key()))
     off_curve[-1] ^= 1
     bad = {
-        "empty": b"", "text": b"hello", "private": made.private_pem(made.key()), "cut": root.pem[:-40], "json": b'{"a": 1}', "broken": b"{", "list": b'{"keys": [1]}',
-        "curve": b"-----BEGIN PUBLIC KEY-----\n" + b64(bytes(off_curve)).encode() + b"\n-----END PUBLIC KEY-----\n", "kind": b"-----BEGIN DH PARAMETERS-----\nAA==\n-----END DH PARAMETERS-----\n",
+        "empty": b"",
+        "text": b"hello",
+        "private": made.private_pem(made.key()),
+        "cut": root.pem[:-40],
+        "json": b'{"a": 1}',
+        "broken": b"{",
+        "list": b'{"keys": [1]}',
+        "curve": b"-----BEGIN PUBLIC KEY-----\n" + b64(bytes(off_curve)).encode() + b"\n-----END PUBLIC KEY-----\n",
+        "kind": b"-----BEGIN DH PARAMETERS-----\nAA==\n-----END DH PARAMETERS-----\n",
     }
     for name, raw in bad.items():
         (tmp_path / name).write_bytes(raw)

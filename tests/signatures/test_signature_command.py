@@ -39,8 +39,10 @@ def test_exit_codes_are_the_same_in_every_form(model: Model, tmp_path: Path) -> 
     other = tmp_path / "o.pem"
     other.write_bytes(made.pem(made.key()))
     cases: list[tuple[tuple[object, ...], int, str]] = [
-        ((model.root, "--trust", model.trust), 0, "verified"), ((model.root, "--trust", other), 3, "unverifiable"),
-        ((model.root, "--trust", model.trust, "--identity", "x"), 1, "verified-by-untrusted-identity"), ((model.root / "weights",), 1, "unsigned"),
+        ((model.root, "--trust", model.trust), 0, "verified"),
+        ((model.root, "--trust", other), 3, "unverifiable"),
+        ((model.root, "--trust", model.trust, "--identity", "x"), 1, "verified-by-untrusted-identity"),
+        ((model.root / "weights",), 1, "unsigned"),
         ((model.root, "--signature", model.root / "config.json"), 3, "unverifiable"),
     ]
     for arguments, exit_code, verdict in cases:
@@ -102,11 +104,15 @@ def test_nothing_is_written_and_no_cache_is_believed(stack: made.Stack, tmp_path
 
 def test_home_that_cannot_be_made_and_light_imports(model: Model, tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(b"")
-    program = ("import sys; from mlsbom.verify import verify; r = verify(sys.argv[1], trust=(sys.argv[2],)); "
-               "heavy = {'sigstore', 'pydantic', 'requests', 'rfc3161_client', 'numpy', 'jinja2', 'cyclonedx', 'packaging'} & set(sys.modules); "
-               "print(r['verdict'], sorted(heavy))")
+    program = (
+        "import sys; from mlsbom.verify import verify; r = verify(sys.argv[1], trust=(sys.argv[2],)); "
+        "heavy = {'sigstore', 'pydantic', 'requests', 'rfc3161_client', 'numpy', 'jinja2', 'cyclonedx', 'packaging'} & set(sys.modules); "
+        "print(r['verdict'], sorted(heavy))"
+    )
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "plain" / "home"), "SOURCE_DATE_EPOCH": "1767225600"}
-    out = subprocess.run([sys.executable, "-c", program, model.root, model.trust], capture_output=True, text=True, env=environment, check=True)
+    out = subprocess.run(
+        [sys.executable, "-c", program, model.root, model.trust], capture_output=True, text=True, env=environment, check=True
+    )
     assert out.stdout == "verified []\n"
 
 
@@ -147,7 +153,7 @@ def test_every_code_has_a_verdict_and_is_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "signatures.md").read_text("utf-8")
     documented = set(re.findall(r"^\| `([a-z-]+)` \|", text, re.M))
     assert documented >= set(CODES)
-    assert {v for v in CODES.values()} == set(Verdict) and set(EXIT) == set(Verdict)
+    assert set(CODES.values()) == set(Verdict) and set(EXIT) == set(Verdict)
 
 
 def test_publishers_pack() -> None:

@@ -64,7 +64,9 @@ def test_what_it_signs_by_key_we_verify(folder: Path, curve: Any, hashing: str) 
     import model_signing.signing as theirs
 
     pair = keys(folder, curve)
-    config = model_signing.hashing.Config().use_file_serialization(hashing_algorithm=hashing).set_ignored_paths(paths=[folder / "model.sig"])
+    config = (
+        model_signing.hashing.Config().use_file_serialization(hashing_algorithm=hashing).set_ignored_paths(paths=[folder / "model.sig"])
+    )
     theirs.Config().use_elliptic_key_signer(private_key=pair["private"]).set_hashing_config(config).sign(folder, folder / "model.sig")
     result = verify(folder, trust=(pair["public"],))
     assert result["reason"] == "ok" and result["files"]["covered"] == 6
@@ -97,7 +99,9 @@ def test_certificates_both_ways(folder: Path) -> None:
     ours_then_theirs(folder).use_certificate_verifier(certificate_chain=[pair["root"]]).verify(folder, folder / "model.sig")
     (folder / "model.sig").unlink()
     config = model_signing.hashing.Config().set_ignored_paths(paths=[folder / "model.sig"])
-    signer = their_signing.Config().use_certificate_signer(private_key=pair["private"], signing_certificate=pair["leaf"], certificate_chain=[pair["middle"]])
+    signer = their_signing.Config().use_certificate_signer(
+        private_key=pair["private"], signing_certificate=pair["leaf"], certificate_chain=[pair["middle"]]
+    )
     signer.set_hashing_config(config).sign(folder, folder / "model.sig")
     assert verify(folder, trust=(pair["root"],), identity=made.IDENTITY)["reason"] == "ok"
 
@@ -108,7 +112,9 @@ def test_what_only_we_refuse(folder: Path) -> None:
 
     pair = certificates(folder, end=made.NOW - made.timedelta(days=1))
     config = model_signing.hashing.Config().set_ignored_paths(paths=[folder / "model.sig"])
-    signer = their_signing.Config().use_certificate_signer(private_key=pair["private"], signing_certificate=pair["leaf"], certificate_chain=[pair["middle"]])
+    signer = their_signing.Config().use_certificate_signer(
+        private_key=pair["private"], signing_certificate=pair["leaf"], certificate_chain=[pair["middle"]]
+    )
     signer.set_hashing_config(config).sign(folder, folder / "model.sig")
     ours_then_theirs(folder).use_certificate_verifier(certificate_chain=[pair["root"]]).verify(folder, folder / "model.sig")
     assert code(verify(folder, trust=(pair["root"],))) == "expired"
@@ -127,8 +133,12 @@ def test_what_cannot_be_signed(folder: Path) -> None:
     empty = folder.parent / "empty"
     empty.mkdir()
     for arguments, message in (
-        ({"key": pair["public"]}, "private key"), ({"key": pair["private"], "ignore": ("*/x/",)}, "--ignore"), ({}, "either"), ({"sigstore": True}, "--sigstore asks"),
-        ({"key": pair["private"], "chain": (pair["public"],)}, "--chain"), ({"key": pair["private"], "certificate": certificates(folder)["leaf"]}, "another key"),
+        ({"key": pair["public"]}, "private key"),
+        ({"key": pair["private"], "ignore": ("*/x/",)}, "--ignore"),
+        ({}, "either"),
+        ({"sigstore": True}, "--sigstore asks"),
+        ({"key": pair["private"], "chain": (pair["public"],)}, "--chain"),
+        ({"key": pair["private"], "certificate": certificates(folder)["leaf"]}, "another key"),
     ):
         pair = keys(folder, ec.SECP256R1())
         with pytest.raises(UsageError, match=message):

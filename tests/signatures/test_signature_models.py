@@ -40,16 +40,32 @@ class Model:
 
     def statement(self, algorithm: str = "sha256", digest: Callable[[bytes], str] | None = None, **serialization: Any) -> Manifest:
         make = digest or (lambda raw: hashlib.new(algorithm, raw).hexdigest())
-        names = sorted(os.path.relpath(p, self.root) for p in self.root.rglob("*") if p.is_file() and not p.is_symlink() and p != self.signature)
+        names = sorted(
+            os.path.relpath(p, self.root) for p in self.root.rglob("*") if p.is_file() and not p.is_symlink() and p != self.signature
+        )
         resources = [{"name": n, "algorithm": algorithm, "digest": make((self.root / n).read_bytes())} for n in names]
-        return seal({
-            "_type": "https://in-toto.io/Statement/v1", "subject": [{"name": "model", "digest": {"sha256": ""}}],
-            "predicateType": "https://model_signing/signature/v1.0",
-            "predicate": {"serialization": {"method": "files", "hash_type": algorithm, "allow_symlinks": False, "ignore_paths": ["model.sig"]} | serialization,
-                          "resources": resources},
-        })
+        return seal(
+            {
+                "_type": "https://in-toto.io/Statement/v1",
+                "subject": [{"name": "model", "digest": {"sha256": ""}}],
+                "predicateType": "https://model_signing/signature/v1.0",
+                "predicate": {
+                    "serialization": {"method": "files", "hash_type": algorithm, "allow_symlinks": False, "ignore_paths": ["model.sig"]}
+                    | serialization,
+                    "resources": resources,
+                },
+            }
+        )
 
-    def sign(self, statement: Manifest | bytes, *, material: dict[str, Any] | None = None, kind: str = IN_TOTO, encode: Callable[..., bytes] = pae, **envelope: Any) -> None:
+    def sign(
+        self,
+        statement: Manifest | bytes,
+        *,
+        material: dict[str, Any] | None = None,
+        kind: str = IN_TOTO,
+        encode: Callable[..., bytes] = pae,
+        **envelope: Any,
+    ) -> None:
         payload = statement if isinstance(statement, bytes) else json.dumps(statement).encode()
         signature = made.sign(self.key, encode(payload, kind))
         material = material or {"publicKey": {"hint": hashlib.sha256(made.pem(self.key)).hexdigest()}, "tlogEntries": []}
@@ -79,7 +95,14 @@ def test_valid(tmp_path: Path, curve: Any, algorithm: str) -> None:
     model.sign(model.statement(algorithm))
     result = model.verify()
     assert result["reason"] == "ok" and result["kind"] == "oms-key"
-    assert result["files"] == {"covered": 3, "mismatched": [], "missing": [], "unsigned": [], "ignored_by_signer": [], "ignored_by_default": []}
+    assert result["files"] == {
+        "covered": 3,
+        "mismatched": [],
+        "missing": [],
+        "unsigned": [],
+        "ignored_by_signer": [],
+        "ignored_by_default": [],
+    }
     assert result["trusted_by"] == {"anchor": "k.pem", "sha256": hashlib.sha256(model.trust.read_bytes()).hexdigest()}
 
 
@@ -90,18 +113,26 @@ def test_blake3(model: Model) -> None:
     assert model.verify()["verdict"] == "verified"
 
 
-@pytest.mark.parametrize(("change", "reason", "field", "names"), [
-    (lambda r: (r / "config.json").write_bytes(b"{}\n"), "digest-mismatch", "mismatched", ["config.json"]),
-    (lambda r: (r / "config.json").unlink(), "missing-file", "missing", ["config.json"]),
-    (lambda r: (r / "run.py").write_bytes(b""), "unsigned-file", "unsigned", ["run.py"]),
-    (lambda r: (r / "config.json").rename(r / "Config.json"), "missing-and-unsigned-file", "unsigned", ["Config.json"]),
-    (lambda r: (r / ".git").mkdir() or (r / ".git" / "x").write_bytes(b""), "ok", "ignored_by_default", [".git/x"]),
-    (lambda r: (r / "weights" / ".git").mkdir() or (r / "weights" / ".git" / "x").write_bytes(b""), "unsigned-file", "unsigned", ["weights/.git/x"]),
-    (lambda r: (r / "code").symlink_to("weights"), "symlink", "covered", 3),
-    (lambda r: (r / "a").symlink_to("nowhere"), "symlink", "covered", 3),
-    (lambda r: os.mkfifo(r / "pipe"), "special-file", "covered", 3),
-    (lambda r: (Path(os.fsdecode(os.fsencode(r) + b"/\xff.bin"))).write_bytes(b""), "bad-path", "unsigned", ["%FF.bin"]),
-])
+@pytest.mark.parametrize(
+    ("change", "reason", "field", "names"),
+    [
+        (lambda r: (r / "config.json").write_bytes(b"{}\n"), "digest-mismatch", "mismatched", ["config.json"]),
+        (lambda r: (r / "config.json").unlink(), "missing-file", "missing", ["config.json"]),
+        (lambda r: (r / "run.py").write_bytes(b""), "unsigned-file", "unsigned", ["run.py"]),
+        (lambda r: (r / "config.json").rename(r / "Config.json"), "missing-and-unsigned-file", "unsigned", ["Config.json"]),
+        (lambda r: (r / ".git").mkdir() or (r / ".git" / "x").write_bytes(b""), "ok", "ignored_by_default", [".git/x"]),
+        (
+            lambda r: (r / "weights" / ".git").mkdir() or (r / "weights" / ".git" / "x").write_bytes(b""),
+            "unsigned-file",
+            "unsigned",
+            ["weights/.git/x"],
+        ),
+        (lambda r: (r / "code").symlink_to("weights"), "symlink", "covered", 3),
+        (lambda r: (r / "a").symlink_to("nowhere"), "symlink", "covered", 3),
+        (lambda r: os.mkfifo(r / "pipe"), "special-file", "covered", 3),
+        (lambda r: (Path(os.fsdecode(os.fsencode(r) + b"/\xff.bin"))).write_bytes(b""), "bad-path", "unsigned", ["%FF.bin"]),
+    ],
+)
 def test_changes_after_signing(model: Model, change: Callable[[Path], Any], reason: str, field: str, names: Any) -> None:
     model.sign(model.statement())
     change(model.root)
@@ -148,7 +179,10 @@ RULES: dict[str, tuple[Callable[[Manifest], Any], str]] = {
     "double slash": (resources(lambda r: r[2].update(name="weights//model.safetensors")), "bad-path"),
     "backslash": (resources(lambda r: r[2].update(name="weights\\model.safetensors")), "bad-path"),
     "nul": (resources(lambda r: r[0].update(name="README.md\x00")), "bad-path"),
-    "upper-case hex": (lambda s: s["predicate"]["resources"][0].update(digest=s["predicate"]["resources"][0]["digest"].upper()), "bad-manifest"),
+    "upper-case hex": (
+        lambda s: s["predicate"]["resources"][0].update(digest=s["predicate"]["resources"][0]["digest"].upper()),
+        "bad-manifest",
+    ),
     "short digest": (resources(lambda r: r[0].update(digest=r[0]["digest"][:32])), "bad-manifest"),
     "weak resource": (resources(lambda r: r[0].update(algorithm="md5")), "weak-hash"),
     "other resource hash": (resources(lambda r: r[0].update(algorithm="sha512")), "bad-manifest"),
@@ -266,14 +300,22 @@ def test_hugging_face_cache(model: Model, tmp_path: Path) -> None:
     assert code(verify(snapshot, trust=(model.trust,))) == "symlink"
 
 
-def shards(model: Model, size: int, *, written: Any = None, name: Callable[[str, int, int], str] = lambda n, a, b: f"{n}:{a}:{b}") -> Manifest:
+def shards(
+    model: Model, size: int, *, written: Any = None, name: Callable[[str, int, int], str] = lambda n, a, b: f"{n}:{a}:{b}"
+) -> Manifest:
     statement = model.statement(method="shards", shard_size=size if written is None else written)
     out = []
     for resource in statement["predicate"]["resources"]:
         raw = (model.root / resource["name"]).read_bytes()
         for at in range(0, len(raw), size):
             end = min(at + size, len(raw))
-            out.append({"name": name(resource["name"], at, end), "algorithm": f"sha256-sharded-{size}", "digest": hashlib.sha256(raw[at:end]).hexdigest()})
+            out.append(
+                {
+                    "name": name(resource["name"], at, end),
+                    "algorithm": f"sha256-sharded-{size}",
+                    "digest": hashlib.sha256(raw[at:end]).hexdigest(),
+                }
+            )
     statement["predicate"]["resources"] = out
     return seal(statement)
 
@@ -290,12 +332,18 @@ def test_shards(model: Model) -> None:
     assert code(model.verify()) == "unsigned-file", "an empty file has no shards"
 
 
-@pytest.mark.parametrize(("change", "reason"), [
-    (lambda r: r.pop(2), "bad-manifest"), (lambda r: r[2].update(name="weights/model.safetensors:0:99"), "bad-manifest"),
-    (lambda r: r.insert(3, dict(r[3])), "duplicate-name"), (lambda r: r[0].update(name="README.md"), "bad-manifest"),
-    (lambda r: r[0].update(name="README.md:0:07"), "bad-manifest"), (lambda r: r[0].update(name="README.md:1:8"), "bad-manifest"),
-    (lambda r: r[0].update(name="../README.md:0:7"), "bad-path"),
-])
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda r: r.pop(2), "bad-manifest"),
+        (lambda r: r[2].update(name="weights/model.safetensors:0:99"), "bad-manifest"),
+        (lambda r: r.insert(3, dict(r[3])), "duplicate-name"),
+        (lambda r: r[0].update(name="README.md"), "bad-manifest"),
+        (lambda r: r[0].update(name="README.md:0:07"), "bad-manifest"),
+        (lambda r: r[0].update(name="README.md:1:8"), "bad-manifest"),
+        (lambda r: r[0].update(name="../README.md:0:7"), "bad-path"),
+    ],
+)
 def test_shards_leave_no_gap(model: Model, change: Callable[[Any], Any], reason: str) -> None:
     statement = shards(model, 100)
     change(statement["predicate"]["resources"])
@@ -335,7 +383,12 @@ def test_before_1_0(model: Model) -> None:
         return f"DSSEV1 {len(kind)} {kind} {len(payload)} {payload!r}".encode()
 
     named = [{"name": r["name"], "digest": {"sha256": r["digest"]}} for r in model.statement()["predicate"]["resources"]]
-    old = {"_type": "https://in-toto.io/Statement/v1", "subject": named, "predicateType": "https://model_signing/Digests/v0.1", "predicate": {}}
+    old = {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": named,
+        "predicateType": "https://model_signing/Digests/v0.1",
+        "predicate": {},
+    }
     model.sign(old, encode=broken_pae)
     assert model.verify()["verdict"] == "verified"
     model.sign(model.statement(), encode=broken_pae)
@@ -367,7 +420,9 @@ def test_other_kinds_of_key(tmp_path: Path, make: Callable[[], Any]) -> None:
     model, private = Model(tmp_path), make()
     model.trust.write_bytes(made.pem(private))
     payload = json.dumps(model.statement()).encode()
-    for scheme in ((None,) if isinstance(private, ed25519.Ed25519PrivateKey) else (padding.PKCS1v15(), padding.PSS(padding.MGF1(hashes.SHA256()), 32))):
+    for scheme in (
+        (None,) if isinstance(private, ed25519.Ed25519PrivateKey) else (padding.PKCS1v15(), padding.PSS(padding.MGF1(hashes.SHA256()), 32))
+    ):
         signature = private.sign(pae(payload)) if scheme is None else private.sign(pae(payload), scheme, hashes.SHA256())
         model.sign(payload, signatures=[{"sig": b64(signature)}])
         assert model.verify()["verdict"] == "verified"

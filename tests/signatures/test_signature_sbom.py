@@ -18,7 +18,13 @@ from test_signature_models import code
 
 from mlsbom.verify import sign, verify
 
-BOM = {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": [{"type": "library", "name": "tiny", "version": "1.0"}], "x": [1e21, 0.5, "é€\u2028"]}
+BOM = {
+    "bomFormat": "CycloneDX",
+    "specVersion": "1.6",
+    "version": 1,
+    "components": [{"type": "library", "name": "tiny", "version": "1.0"}],
+    "x": [1e21, 0.5, "é€\u2028"],
+}
 
 
 def url(raw: bytes) -> str:
@@ -79,13 +85,28 @@ def test_jsf_excludes(bom: Path, key: Any) -> None:
     assert code(run(bom, jsf(BOM, key, excludes=["components"]), made.key())) == "partial-coverage", "identity is judged last"
 
 
-@pytest.mark.parametrize(("change", "verdict"), [
-    ({"algorithm": "none"}, "invalid"), ({"algorithm": "HS256"}, "invalid"), ({"algorithm": "ES384"}, "invalid"), ({"algorithm": "Ed448"}, "unverifiable"),
-    ({"algorithm": 1}, "invalid"), ({"value": "x y"}, "invalid"), ({"value": ""}, "invalid"), ({"value": None}, "invalid"), ({"signers": []}, "unverifiable"),
-    ({"chain": []}, "unverifiable"), ({"extensions": ["x"]}, "unverifiable"), ({"excludes": "components"}, "invalid"), ({"publicKey": {"kty": "EC"}}, "unverifiable"),
-    ({"publicKey": {"kty": "oct", "k": "AA"}}, "unverifiable"), ({"publicKey": {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}}, "invalid"),
-    ({"publicKey": {"kty": "EC", "crv": "P-256", "x": url(bytes(32)), "y": url(bytes(32))}}, "invalid"), ({"publicKey": []}, "invalid"),
-])
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        ({"algorithm": "none"}, "invalid"),
+        ({"algorithm": "HS256"}, "invalid"),
+        ({"algorithm": "ES384"}, "invalid"),
+        ({"algorithm": "Ed448"}, "unverifiable"),
+        ({"algorithm": 1}, "invalid"),
+        ({"value": "x y"}, "invalid"),
+        ({"value": ""}, "invalid"),
+        ({"value": None}, "invalid"),
+        ({"signers": []}, "unverifiable"),
+        ({"chain": []}, "unverifiable"),
+        ({"extensions": ["x"]}, "unverifiable"),
+        ({"excludes": "components"}, "invalid"),
+        ({"publicKey": {"kty": "EC"}}, "unverifiable"),
+        ({"publicKey": {"kty": "oct", "k": "AA"}}, "unverifiable"),
+        ({"publicKey": {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}}, "invalid"),
+        ({"publicKey": {"kty": "EC", "crv": "P-256", "x": url(bytes(32)), "y": url(bytes(32))}}, "invalid"),
+        ({"publicKey": []}, "invalid"),
+    ],
+)
 def test_jsf_that_is_wrong(bom: Path, key: Any, change: dict[str, Any], verdict: str) -> None:
     document = jsf(BOM, key)
     document["signature"] |= change
@@ -101,9 +122,16 @@ def test_jsf_numbers_and_der_values(bom: Path, key: Any) -> None:
     assert code(run(bom, json.dumps(jsf(BOM, key)).replace("1e+21", "1e999"), key)) == "bad-bundle"
 
 
-@pytest.mark.parametrize("make", [
-    made.key, lambda: made.key(ec.SECP384R1()), lambda: made.key(ec.SECP521R1()), ed25519.Ed25519PrivateKey.generate, lambda: rsa.generate_private_key(65537, 2048),
-])
+@pytest.mark.parametrize(
+    "make",
+    [
+        made.key,
+        lambda: made.key(ec.SECP384R1()),
+        lambda: made.key(ec.SECP521R1()),
+        ed25519.Ed25519PrivateKey.generate,
+        lambda: rsa.generate_private_key(65537, 2048),
+    ],
+)
 def test_sign_in_place(bom: Path, make: Any) -> None:
     private = make()
     bom.write_text(json.dumps(BOM))

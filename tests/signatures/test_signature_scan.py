@@ -35,7 +35,7 @@ def test_verdict_is_that_of_verify(model: Model) -> None:
 
 
 def test_findings(model: Model, tmp_path: Path) -> None:
-    assert found(model) [1] == ["SIGNATURE-UNVERIFIABLE"]
+    assert found(model)[1] == ["SIGNATURE-UNVERIFIABLE"]
     assert found(model, model.trust, identity="someone@vendor.example")[1] == ["SIGNATURE-UNTRUSTED"]
     (model.root / "cache").mkdir()
     (model.root / "cache" / "run.py").write_bytes(b"print()\n")

@@ -1,4 +1,5 @@
-"""What runs without being asked, besides what `hooks` covers for packages: git hooks and settings, direnv, pre-commit, scripts of agents, MCP servers,
+"""What runs without being asked, besides what `hooks` covers for packages: git hooks and settings, direnv, pre-commit, scripts of agents,
+MCP servers,
 instructions with hidden characters, notebook shells, odd folders in `.pth` files."""
 
 from __future__ import annotations
@@ -16,13 +17,19 @@ from mlsbom.model import Confidence, Evidence, Kind, Mark, Phase, Reference, Rol
 
 STARTUP = Rule(id="STARTUP-HOOK", title="A file runs whenever the interpreter starts", severity=Severity.HIGH)
 TOOL = Rule(id="TOOL-HOOK", title="Opening the folder in a tool runs a command", severity=Severity.MEDIUM)
-HIDDEN = Rule(id="HIDDEN-INSTRUCTION", title="Instructions to an assistant hold characters that a reader does not see", severity=Severity.MEDIUM)
+HIDDEN = Rule(
+    id="HIDDEN-INSTRUCTION", title="Instructions to an assistant hold characters that a reader does not see", severity=Severity.MEDIUM
+)
 NOTEBOOK = Rule(id="NOTEBOOK-SHELL", title="A notebook pipes a download into a shell", severity=Severity.MEDIUM)
 RULES = (STARTUP, TOOL, HIDDEN, NOTEBOOK)
 
 _ODD_FOLDER: Final = re.compile(r"(?:^|/)(?:tmp|dev/shm|var/tmp)(?:/|$)|^\.\.|/\.\./|^~|^\\\\")
-_INVISIBLE: Final = re.compile("[\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0001-\U000e007f\U000e0100-\U000e01ef]")
-_INSTRUCTIONS: Final = frozenset({"claude.md", "agents.md", ".cursorrules", ".windsurfrules", ".clinerules", "gemini.md", "copilot-instructions.md"})
+_INVISIBLE: Final = re.compile(
+    "[\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0001-\U000e007f\U000e0100-\U000e01ef]"
+)
+_INSTRUCTIONS: Final = frozenset(
+    {"claude.md", "agents.md", ".cursorrules", ".windsurfrules", ".clinerules", "gemini.md", "copilot-instructions.md"}
+)
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
@@ -53,8 +60,12 @@ def _pth(text: str) -> Iterator[Yield]:
     for number, line in enumerate(text.splitlines(), 1):
         path = line.strip()
         if path and not path.startswith(("#", "import ", "import\t")) and _ODD_FOLDER.search(path):
-            yield STARTUP.finding(f"a folder for imports outside the usual places: {marks.quote(path, 120)}", severity=Severity.MEDIUM, phase=Phase.IMPORT,
-                                  evidence=Evidence(line=number, technique=Technique.SOURCE, confidence=0.9))  # fmt: skip
+            yield STARTUP.finding(
+                f"a folder for imports outside the usual places: {marks.quote(path, 120)}",
+                severity=Severity.MEDIUM,
+                phase=Phase.IMPORT,
+                evidence=Evidence(line=number, technique=Technique.SOURCE, confidence=0.9),
+            )
 
 
 def _instructions(text: str) -> Iterator[Yield]:
@@ -63,10 +74,14 @@ def _instructions(text: str) -> Iterator[Yield]:
     tags = sum(1 for c in found if ord(c) >= 0xE0000)
     if tags or len(found) >= 3:
         decoded = "".join(chr(ord(c) - 0xE0000) for c in found if 0xE0020 <= ord(c) <= 0xE007E)
-        yield HIDDEN.finding(f"{len(found)} invisible characters{': ' + marks.quote(decoded, 120) if decoded else ''}", evidence=Evidence(line=1, technique=Technique.SOURCE))
-    if found_command := marks.command(body):
-        if found_command[0] in ("fetches and runs", "decodes and runs", "opens a shell to another host"):
-            yield TOOL.finding(f"instructions with a command that {found_command[0]}: {marks.quote(found_command[1], 120)}", evidence=Evidence(line=1), sure=Confidence.LOW)
+        yield HIDDEN.finding(
+            f"{len(found)} invisible characters{': ' + marks.quote(decoded, 120) if decoded else ''}",
+            evidence=Evidence(line=1, technique=Technique.SOURCE),
+        )
+    command = marks.command(body)
+    if command and command[0] in ("decodes and runs", "opens a shell to another host"):
+        because = f"instructions with a command that {command[0]}: {marks.quote(command[1], 120)}"
+        yield TOOL.finding(because, evidence=Evidence(line=1), sure=Confidence.LOW)
 
 
 def _notebook(blob: Blob) -> Iterator[Yield]:
@@ -81,8 +96,10 @@ def _notebook(blob: Blob) -> Iterator[Yield]:
             if line.lstrip().startswith(("!", "%%bash", "%%sh", "%sx")) or text.lstrip().startswith(("%%bash", "%%sh", "%%script")):
                 found = marks.command(line)
                 if found and found[0] != "runs a shell command":
-                    yield NOTEBOOK.finding(f"a cell {found[0]}: {marks.quote(line.strip(), 120)}", evidence=Evidence(key=f"cells.{n}", technique=Technique.SOURCE))
-
+                    yield NOTEBOOK.finding(
+                        f"a cell {found[0]}: {marks.quote(line.strip(), 120)}",
+                        evidence=Evidence(key=f"cells.{n}", technique=Technique.SOURCE),
+                    )
 
 
 def _shell(blob: Blob, base: str) -> Iterator[Yield]:
@@ -93,20 +110,39 @@ def _shell(blob: Blob, base: str) -> Iterator[Yield]:
     for match in re.finditer(r"^\s*entry:\s*(.+)$", text, re.M):
         found = marks.command(match[1])
         if found and found[0] != "runs a shell command":
-            yield TOOL.finding(f"a local hook {found[0]}: {marks.quote(match[1], 120)}", evidence=Evidence(line=text.count(chr(10), 0, match.start()) + 1), severity=Severity.HIGH)
+            yield TOOL.finding(
+                f"a local hook {found[0]}: {marks.quote(match[1], 120)}",
+                evidence=Evidence(line=text.count(chr(10), 0, match.start()) + 1),
+                severity=Severity.HIGH,
+            )
 
 
 def _git_config(text: str) -> Iterator[Yield]:
-    for match in re.finditer(r"^\s*(fsmonitor|sshCommand|hooksPath|pager|editor|external|textconv|smudge|clean|process|helper|askPass)\s*=\s*(.+)$", text, re.M | re.I):
-        if match[2].strip().lower() not in ("true", "false", "store", "cache", "osxkeychain", "git-lfs filter-process") and not match[2].strip().startswith("git-lfs"):
-            yield TOOL.finding(f"git runs {match[1]} = {marks.quote(match[2].strip(), 120)}", evidence=Evidence(line=text.count("\n", 0, match.start()) + 1), severity=Severity.HIGH, phase=Phase.LOAD)
+    for match in re.finditer(
+        r"^\s*(fsmonitor|sshCommand|hooksPath|pager|editor|external|textconv|smudge|clean|process|helper|askPass)\s*=\s*(.+)$",
+        text,
+        re.M | re.I,
+    ):
+        if match[2].strip().lower() not in ("true", "false", "store", "cache", "osxkeychain", "git-lfs filter-process") and not match[
+            2
+        ].strip().startswith("git-lfs"):
+            yield TOOL.finding(
+                f"git runs {match[1]} = {marks.quote(match[2].strip(), 120)}",
+                evidence=Evidence(line=text.count("\n", 0, match.start()) + 1),
+                severity=Severity.HIGH,
+                phase=Phase.LOAD,
+            )
 
 
 def _hook(text: str, base: str, what: str, severity: Severity | None = None) -> Iterator[Yield]:
     found = marks.hostile(text)
     strong = found is not None and found[0] not in ("runs a shell command", "runs a process")
-    yield TOOL.finding(f"{what} {base}{': ' + marks.quote(found[1], 120) if strong and found else ''}", evidence=Evidence(line=1, technique=Technique.SOURCE),
-                       severity=Severity.HIGH if strong else severity, phase=Phase.LOAD)  # fmt: skip
+    yield TOOL.finding(
+        f"{what} {base}{': ' + marks.quote(found[1], 120) if strong and found else ''}",
+        evidence=Evidence(line=1, technique=Technique.SOURCE),
+        severity=Severity.HIGH if strong else severity,
+        phase=Phase.LOAD,
+    )
     yield Mark(kind="hook", text=text[:2000], evidence=Evidence(line=1))
 
 
@@ -133,7 +169,19 @@ def _servers(root: dict[str, Any]) -> Iterator[Yield]:
         command = " ".join(map(str, (server.get("command", ""), *(args or [])))).strip()
         url = server.get("url") if isinstance(server.get("url"), str) else None
         evidence = Evidence(key=f"mcpServers.{name}", technique=Technique.MANIFEST, confidence=0.9)
-        yield Reference(kind=Kind.AGENT_TOOL, name=str(name)[:200], role=Role.TOOL, url=url, attrs=(("command", command[:300]),) if command else (), evidence=evidence)
+        yield Reference(
+            kind=Kind.AGENT_TOOL,
+            name=str(name)[:200],
+            role=Role.TOOL,
+            url=url,
+            attrs=(("command", command[:300]),) if command else (),
+            evidence=evidence,
+        )
         found = marks.command(command)
         if found and found[0] != "runs a shell command":
-            yield TOOL.finding(f"MCP server {marks.quote(str(name), 60)} {found[0]}: {marks.quote(command, 120)}", evidence=evidence, severity=Severity.HIGH, phase=Phase.LOAD)
+            yield TOOL.finding(
+                f"MCP server {marks.quote(str(name), 60)} {found[0]}: {marks.quote(command, 120)}",
+                evidence=evidence,
+                severity=Severity.HIGH,
+                phase=Phase.LOAD,
+            )

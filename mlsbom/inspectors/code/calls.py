@@ -104,7 +104,7 @@ class Call:
 
     def entry(self, mapping: ast.expr, *names: str) -> ast.expr | None:
         """The value under one of these keys of a literal mapping, or of one in a variable."""
-        for holder, _ in self.code.values._holders(mapping, self.scope, 0):
+        for holder, _ in self.code.values.holders(mapping, self.scope):
             if isinstance(holder, ast.Dict):
                 for name in names:
                     for key, value in zip(holder.keys, holder.values, strict=True):

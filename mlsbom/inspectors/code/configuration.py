@@ -1,4 +1,5 @@
-"""Configurations that name what is to be built or run: `auto_map`, Hydra and HyperPyYAML targets, diffusers and sentence-transformers components, YAML tags.
+"""Configurations that name what is to be built or run: `auto_map`, Hydra and HyperPyYAML targets, diffusers and sentence-transformers
+components, YAML tags.
 
 JSON and YAML alike. The names go to the SBOM whatever the verdict.
 """
@@ -30,7 +31,23 @@ _DOTTED: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _HYPER: Final = re.compile(r"!?(new|name|apply|module|include|copy|ref|applyref|tuple):(.*)", re.S)
 _PYTHON_TAG: Final = re.compile(r"tag:yaml\.org,2002:python/(.+)|!python/(.+)", re.S)
 _PLAIN_PYTHON: Final = frozenset({"tuple", "str", "unicode", "int", "long", "float", "complex", "list", "dict", "bool", "none", "bytes"})
-_PIPELINE_LIBRARIES: Final = frozenset({"diffusers", "transformers", "onnxruntime", "optimum", "flax", "controlnet_aux", "stable_diffusion", "pipelines", "sentence_transformers", "k_diffusion", "peft", "torch", "schedulers"})
+_PIPELINE_LIBRARIES: Final = frozenset(
+    {
+        "diffusers",
+        "transformers",
+        "onnxruntime",
+        "optimum",
+        "flax",
+        "controlnet_aux",
+        "stable_diffusion",
+        "pipelines",
+        "sentence_transformers",
+        "k_diffusion",
+        "peft",
+        "torch",
+        "schedulers",
+    }
+)
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
@@ -81,15 +98,22 @@ def _json(root: Any, base: str, judge: Targets) -> Iterator[Yield]:
 
 def _target(path: str, key: str, text: str, owner: dict[str, Any], judge: Targets, evidence: Evidence) -> Iterator[Yield]:
     """A text under a key that names what is built."""
-    if key == "_target_" or (key == "class_path" and _DOTTED.fullmatch(text)):
+    dotted = _DOTTED.fullmatch(text) is not None
+    if key == "_target_" or (dotted and (key == "class_path" or (key == "target" and "params" in owner))):
         yield from _built(text, judge, evidence, sure_key=True)
-    elif key == "target" and "params" in owner and _DOTTED.fullmatch(text):
-        yield from _built(text, judge, evidence, sure_key=True)
-    elif key in ("target", "_class_", "py_class", "callable", "_component_", "cls") and _DOTTED.fullmatch(text):
-        if judge.judge(text) is Target.DANGEROUS:
-            yield TARGET.finding(f"{key} names {marks.quote(text, 120)}", evidence=evidence, severity=Severity.MEDIUM, phase=Phase.LOAD)
+    elif "_target_" in owner and dotted and key in ("path", "_args_", "func", "fn", "callable", "_self_") and judge.is_dangerous(text):
+        # hydra.utils.get_method and functools.partial hand on what stands beside them
+        yield TARGET.finding(f"{key} beside _target_ names {marks.quote(text, 120)}", evidence=evidence, phase=Phase.LOAD)
+    elif dotted and key in ("target", "_class_", "py_class", "callable", "_component_", "cls") and judge.is_dangerous(text):
+        severity = Severity.HIGH if key in ("target", "_component_") else Severity.MEDIUM
+        yield TARGET.finding(f"{key} names {marks.quote(text, 120)}", evidence=evidence, severity=severity, phase=Phase.LOAD)
     elif path.endswith("custom_imports.imports") and text:
-        yield TARGET.finding(f"imports the module {marks.quote(text, 120)}", evidence=evidence, severity=Severity.CRITICAL if judge.is_dangerous_module(text) else Severity.LOW, phase=Phase.LOAD)
+        yield TARGET.finding(
+            f"imports the module {marks.quote(text, 120)}",
+            evidence=evidence,
+            severity=Severity.CRITICAL if judge.is_dangerous_module(text) else Severity.LOW,
+            phase=Phase.LOAD,
+        )
 
 
 def _built(text: str, judge: Targets, evidence: Evidence, *, sure_key: bool) -> Iterator[Yield]:
@@ -97,7 +121,13 @@ def _built(text: str, judge: Targets, evidence: Evidence, *, sure_key: bool) -> 
         return
     what = judge.judge(text)
     shown = marks.quote(text, 160)
-    yield Name(kind="target", name=shown, use="built", judged={Target.DANGEROUS: "dangerous", Target.FINE: "state"}.get(what, "unknown"), evidence=evidence)
+    yield Name(
+        kind="target",
+        name=shown,
+        use="built",
+        judged={Target.DANGEROUS: "dangerous", Target.FINE: "state"}.get(what, "unknown"),
+        evidence=evidence,
+    )
     if what is Target.DANGEROUS:
         yield TARGET.finding(f"builds {shown}", evidence=evidence, phase=Phase.LOAD)
     elif what is Target.UNKNOWN and sure_key:
@@ -114,7 +144,11 @@ def _auto_maps(root: dict[str, Any], base: str) -> Iterator[Yield]:
             for task, entry in value.items():
                 if isinstance(entry, dict) and isinstance(entry.get("impl"), str):
                     yield from _mapped(entry["impl"], f"custom_pipelines.{task}.impl", code_revision)
-        elif key in ("_attn_implementation", "attn_implementation", "kernel_config", "use_kernels") and isinstance(value, str) and re.fullmatch(r"[\w.-]+/[\w.-]+(?:[@:][\w.:-]+)?", value):
+        elif (
+            key in ("_attn_implementation", "attn_implementation", "kernel_config", "use_kernels")
+            and isinstance(value, str)
+            and re.fullmatch(r"[\w.-]+/[\w.-]+(?:[@:][\w.:-]+)?", value)
+        ):
             yield from _repository(value.split("@")[0].split(":")[0], key, value.partition("@")[2] or None)
         elif isinstance(value, dict) and isinstance(value.get("auto_map"), dict):
             yield from _auto_map(value["auto_map"], f"{key}.auto_map", code_revision)
@@ -125,7 +159,11 @@ def _auto_map(value: dict[str, Any], key: str, revision: Any) -> Iterator[Yield]
         parent = value.get("parent_library")
         if isinstance(parent, str) and parent.split(".")[0] not in _PIPELINE_LIBRARIES:
             module = parent.split(".")[0]
-            yield EXTERNAL.finding(f"the adapted class comes from {marks.quote(parent, 100)}", evidence=Evidence(key=f"{key}.parent_library"), severity=Severity.LOW if module.startswith("transformers") else None)
+            yield EXTERNAL.finding(
+                f"the adapted class comes from {marks.quote(parent, 100)}",
+                evidence=Evidence(key=f"{key}.parent_library"),
+                severity=Severity.LOW if module.startswith("transformers") else None,
+            )
         return
     for name, entry in value.items():
         for one in entry if isinstance(entry, list) else [entry]:
@@ -138,13 +176,23 @@ def _mapped(text: str, key: str, revision: Any) -> Iterator[Yield]:
     fixed = revision if isinstance(revision, str) and re.fullmatch(r"[0-9a-f]{40}", revision) else None
     if repository:
         yield from _repository(repository, key, fixed)
-        yield Statement(field="remote_code", value={"class": local, "module": local.rpartition(".")[0], "repository": repository}, evidence=Evidence(key=key))
+        yield Statement(
+            field="remote_code",
+            value={"class": local, "module": local.rpartition(".")[0], "repository": repository},
+            evidence=Evidence(key=key),
+        )
         return
     module = local.rpartition(".")[0]
     yield Statement(field="remote_code", value={"class": local, "module": module}, evidence=Evidence(key=key))
-    yield AUTO_MAP.finding(f"{marks.quote(local, 120)} is code of this repository that loaders run where remote code is trusted", evidence=Evidence(key=key), phase=Phase.LOAD)
+    yield AUTO_MAP.finding(
+        f"{marks.quote(local, 120)} is code of this repository that loaders run where remote code is trusted",
+        evidence=Evidence(key=key),
+        phase=Phase.LOAD,
+    )
     if not re.fullmatch(r"[\w.]+", module):
-        yield AUTO_MAP.finding(f"{marks.quote(local, 120)} is no name of a module", evidence=Evidence(key=key), severity=Severity.MEDIUM, phase=Phase.LOAD)
+        yield AUTO_MAP.finding(
+            f"{marks.quote(local, 120)} is no name of a module", evidence=Evidence(key=key), severity=Severity.MEDIUM, phase=Phase.LOAD
+        )
     elif module:
         yield ReadAs(path=module.replace(".", "/") + ".py", format="python-loaded")
 
@@ -152,7 +200,14 @@ def _mapped(text: str, key: str, revision: Any) -> Iterator[Yield]:
 def _repository(name: str, key: str, revision: str | None) -> Iterator[Yield]:
     pinned = "" if revision else ", not pinned to a commit"
     yield REMOTE.finding(f"code of {marks.quote(name, 120)}{pinned}", evidence=Evidence(key=key), subject=name, phase=Phase.LOAD)
-    yield Reference(kind=Kind.CODE, name=name, role=Role.REMOTE_CODE, version=revision, hub="huggingface", evidence=Evidence(key=key, technique=Technique.MANIFEST, confidence=0.9))
+    yield Reference(
+        kind=Kind.CODE,
+        name=name,
+        role=Role.REMOTE_CODE,
+        version=revision,
+        hub="huggingface",
+        evidence=Evidence(key=key, technique=Technique.MANIFEST, confidence=0.9),
+    )
 
 
 def _components(root: dict[str, Any]) -> Iterator[Yield]:
@@ -162,12 +217,21 @@ def _components(root: dict[str, Any]) -> Iterator[Yield]:
             library, name = pair
             yield Statement(field="component_class", value={"slot": slot, "library": library, "class": name}, evidence=Evidence(key=slot))
             if library.split(".")[0] not in _PIPELINE_LIBRARIES:
-                yield EXTERNAL.finding(f"component {marks.quote(slot, 60)} is {marks.quote(library, 80)}.{marks.quote(name, 80)}", evidence=Evidence(key=slot), phase=Phase.LOAD)
+                yield EXTERNAL.finding(
+                    f"component {marks.quote(slot, 60)} is {marks.quote(library, 80)}.{marks.quote(name, 80)}",
+                    evidence=Evidence(key=slot),
+                    phase=Phase.LOAD,
+                )
                 if re.fullmatch(r"\w+", library):
                     yield ReadAs(path=f"{slot}/{library}.py", format="python-loaded")
     custom = root.get("_class_name")
     if isinstance(custom, list) and len(custom) == 2 and all(isinstance(c, str) for c in custom):
-        yield EXTERNAL.finding(f"the pipeline is {marks.quote(custom[0], 80)}.{marks.quote(custom[1], 80)}", evidence=Evidence(key="_class_name"), severity=Severity.LOW, phase=Phase.LOAD)
+        yield EXTERNAL.finding(
+            f"the pipeline is {marks.quote(custom[0], 80)}.{marks.quote(custom[1], 80)}",
+            evidence=Evidence(key="_class_name"),
+            severity=Severity.LOW,
+            phase=Phase.LOAD,
+        )
         yield ReadAs(path=f"{custom[0]}.py", format="python-loaded")
 
 
@@ -184,7 +248,9 @@ def _modules(root: Any, judge: Targets) -> Iterator[Yield]:
             yield EXTERNAL.finding(f"module {marks.quote(kind, 120)}", evidence=evidence, severity=severity, phase=Phase.LOAD)
         path = entry.get("path")
         if isinstance(path, str) and path and (out := leads_out(path)):
-            yield EXTERNAL.finding(f"module path {marks.quote(path, 120)}: it {out[1]}", evidence=Evidence(key=f"{n}.path"), severity=out[0], phase=Phase.LOAD)
+            yield EXTERNAL.finding(
+                f"module path {marks.quote(path, 120)}: it {out[1]}", evidence=Evidence(key=f"{n}.path"), severity=out[0], phase=Phase.LOAD
+            )
 
 
 # --- YAML ------------------------------------------------------------------------------------------------------------------------------
@@ -192,7 +258,9 @@ def _modules(root: Any, judge: Targets) -> Iterator[Yield]:
 
 def _yaml(document: yaml.Document, judge: Targets) -> Iterator[Yield]:
     if document.bomb:
-        yield BOMB.finding("aliases that expand to more values than a document means", evidence=Evidence(line=1, technique=Technique.MANIFEST))
+        yield BOMB.finding(
+            "aliases that expand to more values than a document means", evidence=Evidence(line=1, technique=Technique.MANIFEST)
+        )
     for tag, node in document.tags:
         yield from _tag(tag, node, judge)
     for path, node in yaml.walk(document.root):
@@ -209,7 +277,14 @@ def _yaml(document: yaml.Document, judge: Targets) -> Iterator[Yield]:
                 for item in value.value if value.kind == "sequence" else [value]:
                     if item.kind == "scalar" and item.value:
                         where = ".".join((*path, key.value))
-                        yield from _target(where, key.value, item.value, owner, judge, Evidence(line=item.line, key=where, technique=Technique.MANIFEST, confidence=0.9))
+                        yield from _target(
+                            where,
+                            key.value,
+                            item.value,
+                            owner,
+                            judge,
+                            Evidence(line=item.line, key=where, technique=Technique.MANIFEST, confidence=0.9),
+                        )
 
 
 def _tag(tag: str, node: yaml.Node, judge: Targets) -> Iterator[Yield]:
@@ -227,6 +302,8 @@ def _tag(tag: str, node: yaml.Node, judge: Targets) -> Iterator[Yield]:
         kind, name = match[1], match[2]
         if kind == "include":
             if out := leads_out(name):
-                yield TARGET.finding(f"includes {marks.quote(name, 120)}: the path {out[1]}", evidence=evidence, severity=out[0], phase=Phase.LOAD)
+                yield TARGET.finding(
+                    f"includes {marks.quote(name, 120)}: the path {out[1]}", evidence=evidence, severity=out[0], phase=Phase.LOAD
+                )
         elif kind in ("new", "name", "apply", "module", "applyref") and name:
             yield from _built(name, judge, evidence, sure_key=True)

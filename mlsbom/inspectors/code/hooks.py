@@ -32,7 +32,7 @@ _PTH_LINE = re.compile(r"^import[ \t].*", re.MULTILINE)
 
 
 def _exactly(line: str) -> re.Pattern[str]:
-    """A pattern of this whole line, where NAME stands for a dotted name, PARTS for a tuple of them, VALUE for a word; blanks after `;` and `,` are free."""
+    """A pattern of this line: NAME is a dotted name, PARTS a tuple of them, VALUE a word; blanks after `;` and `,` are free."""
     pattern = re.escape(line).replace("NAME", r"[\w.]+").replace("PARTS", r"\((?:'\w+',? ?)+\)").replace("VALUE", r"\w+")
     return re.compile(pattern.replace(r";\ ", r"; ?").replace(r",\ ", r", ?") + r"[; ]*")
 
@@ -42,27 +42,32 @@ _PTH_BENIGN: Final[tuple[re.Pattern[str], ...]] = (
         _exactly(
             "import sys, types, os; has_mfs = sys.version_info > (3, 5); p = os.path.join(sys._getframe(1).f_locals['sitedir'], *PARTS); "
             "importlib = has_mfs and __import__('importlib.util'); has_mfs and __import__('importlib.machinery'); "
-            "m = has_mfs and sys.modules.setdefault('NAME', importlib.util.module_from_spec(importlib.machinery.PathFinder.find_spec('NAME', "
+            "m = has_mfs and sys.modules.setdefault('NAME', importlib.util.module_from_spec("
+            "importlib.machinery.PathFinder.find_spec('NAME', "
             "[os.path.dirname(p)]))); m = m or sys.modules.setdefault('NAME', types.ModuleType('NAME')); mp = (m or []) and "
             "m.__dict__.setdefault('__path__', []); (p not in mp) and mp.append(p)"
         ).pattern
         + r"(?:m and setattr\(sys\.modules\['[\w.]+'\], ?'\w+', ?m\))? *"
     ),
     _exactly(
-        "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'VALUE') == 'VALUE'; enabled and __import__('_distutils_hack')"
+        "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'VALUE') == 'VALUE'; "
+        "enabled and __import__('_distutils_hack')"
     ),
     _exactly(
-        "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'VALUE') == 'VALUE'; enabled and __import__('_distutils_hack').add_shim()"
+        "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'VALUE') == 'VALUE'; "
+        "enabled and __import__('_distutils_hack').add_shim()"
     ),
     re.compile(r"import (_*editable_*\w*)(?:; ?\1\.(?:install|bootstrap)\((?:'[^'\n]*'(?:, ?)?)*\))? *"),
     re.compile(r"import (?:coverage; ?coverage\.process_startup\(\)|_virtualenv|_distutils_hack|a1_coverage) *"),
     re.compile(
-        r"""import sys; ?exec\('import os\\n\\nif os\.getenv\("COVERAGE_PROCESS_START"\)(?: or os\.getenv\("COVERAGE_PROCESS_CONFIG"\))?:\\n try:\\n  import coverage\\n"""
+        r"""import sys; ?exec\('import os\\n\\nif os\.getenv\("COVERAGE_PROCESS_START"\)(?: or os\.getenv\("COVERAGE_PROCESS_CONFIG"\))?:"""
+        r"""\\n try:\\n  import coverage\\n"""
         r""" except:\\n  pass\\n else:\\n  coverage\.process_startup\((?:slug="\w+")?\)'\) *"""
     ),
     _exactly("import sys; sys.__plen = len(sys.path)"),
     _exactly(
-        "import sys; new=sys.path[sys.__plen:]; del sys.path[sys.__plen:]; p=getattr(sys,'__egginsert',0); sys.path[p:p]=new; sys.__egginsert = p+len(new)"
+        "import sys; new=sys.path[sys.__plen:]; del sys.path[sys.__plen:]; p=getattr(sys,'__egginsert',0); "
+        "sys.path[p:p]=new; sys.__egginsert = p+len(new)"
     ),
 )
 _RUNS = re.compile(
@@ -71,7 +76,8 @@ _RUNS = re.compile(
 _SUBSTITUTION = re.compile(r"<!@?\(([^\n]{0,2000}?)\)[\"']?(?=\s*[,\]}\n]|$)")
 _GYP_BENIGN = re.compile(
     r"""\s*(?:node\s+(?:-p|-e|--print|--eval)\s+\\?["']?\s*(?:require\(\\?['"](?:node-addon-api|nan|node-api-headers|napi-[\w-]+)[^;&|]*|process\.\w[\w.\[\]'"\\]*\s*)\\?["']?\s*"""
-    r"""|pkg-config\s+[\w@ .+-]+|node\s+-e\s+\\?["']require\(\\?['"]nan\\?['"]\)\\?["']|(?:python3?|uname|sw_vers|xcrun|llvm-config|pg_config|node)\s+[\w ./=-]*)\s*""",
+    r"""|pkg-config\s+[\w@ .+-]+|node\s+-e\s+\\?["']require\(\\?['"]nan\\?['"]\)\\?["']"""
+    r"""|(?:python3?|uname|sw_vers|xcrun|llvm-config|pg_config|node)\s+[\w ./=-]*)\s*""",
     re.VERBOSE,
 )
 _STAGES = ("preinstall", "install", "postinstall", "prepare")

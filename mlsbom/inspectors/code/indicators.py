@@ -35,8 +35,9 @@ _ADDRESS_TAIL = re.compile(rb"\.\d{1,3}+\.\d{1,3}+\.\d{1,3}+(?![\d.])")
 _DIGITS = re.compile(rb"(?<![\d.])\d{1,3}\Z")
 _HARMLESS: Final = ((b"hxxp", b"http"), (b"[.]", b"."), (b"(.)", b"."), (b"[dot]", b"."), (b"(dot)", b"."))
 _FILE_ENDS = frozenset(
-    b"py js ts mjs cjs json md txt html htm css yml yaml toml cfg ini sh bat png jpg svg gif pt pth bin onnx gguf safetensors h5 csv tsv so dll exe zip gz"
-    b" tar whl lock xml pdf ipynb pkl npz npy c h cc cpp rs go java rb php wav mp3 mp4 log env conf parquet arrow jsonl tsx jsx vue map".split()
+    b"py js ts mjs cjs json md txt html htm css yml yaml toml cfg ini sh bat png jpg svg gif pt pth bin onnx gguf safetensors h5 csv tsv"
+    b" so dll exe zip gz tar whl lock xml pdf ipynb pkl npz npy c h cc cpp rs go java rb php wav mp3 mp4"
+    b" log env conf parquet arrow jsonl tsx jsx vue map".split()
 )
 _DATA = frozenset({"csv", "jsonl"})
 _QUIET = frozenset(

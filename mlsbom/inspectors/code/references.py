@@ -7,6 +7,7 @@ are only shown are never arguments of such calls.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from mlsbom.blob import Blob
@@ -19,6 +20,7 @@ from mlsbom.model import Kind, Reference, Role, Rule
 
 RULES: tuple[Rule, ...] = ()
 
+_VARIABLE = re.compile(r"(?:_URL|_BASE|_ENDPOINT|_HOST|_URI|_DSN)\Z")
 _ADDRESS = frozenset(
     {"openai.api_base", "openai.base_url", "openai.azure_endpoint", "litellm.api_base", "openai.api_host", "litellm.api_url"}
 )
@@ -55,23 +57,37 @@ def _asserted(code: Code) -> set[int]:
 
 
 def _addresses(code: Code) -> Iterator[Reference]:
-    """Addresses that are assigned to a client module (`openai.api_base = …`)."""
+    """Addresses that are assigned to a client module (`openai.api_base = …`) or to the environment (`os.environ["X_BASE_URL"] = …`)."""
+    module = code.scopes.module
+    for value in (*_of_modules(code), *_of_environment(code)):
+        for written in code.values.texts(value, module):
+            url = shown_url(written)
+            if url and not providers.is_loopback(url):
+                host = providers.host_of(url)
+                yield Reference(
+                    kind=Kind.SERVICE,
+                    name=host,
+                    role=Role.TELEMETRY if providers.is_telemetry(url) else Role.CALLS,
+                    url=url,
+                    provider=providers.provider_of_host(host) or None,
+                    attrs=(("flow", "bi-directional"),),
+                    evidence=code.evidence(value, written.sure),
+                )
+
+
+def _of_modules(code: Code) -> Iterator[ast.expr]:
     module = code.scopes.module
     for target, bindings in module.bindings.items():
         root, _, attr = target.partition(".")
-        qualified = next((f"{b}.{attr}" for b in module.bindings.get(root, ()) if isinstance(b, str)), "") if attr else ""
-        if qualified not in _ADDRESS:
+        if attr and any(f"{b}.{attr}" in _ADDRESS for b in module.bindings.get(root, ()) if isinstance(b, str)):
+            yield from (b for b in bindings if isinstance(b, ast.expr))
+
+
+def _of_environment(code: Code) -> Iterator[ast.expr]:
+    for node in ast.walk(code.scopes.source.module):
+        if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Subscript):
             continue
-        for binding in (b for b in bindings if isinstance(b, ast.expr)):
-            for written in code.values.texts(binding, module):
-                if url := shown_url(written):
-                    host = providers.host_of(url)
-                    yield Reference(
-                        kind=Kind.SERVICE,
-                        name=host,
-                        role=Role.CALLS,
-                        url=url,
-                        provider=providers.provider_of_host(host) or None,
-                        attrs=(("flow", "bi-directional"),),
-                        evidence=code.evidence(binding, written.sure),
-                    )
+        target = node.targets[0]
+        named = isinstance(target.slice, ast.Constant) and isinstance(target.slice.value, str) and _VARIABLE.search(target.slice.value)
+        if named and code.names.qualified(target.value, code.scopes.module) == "os.environ":
+            yield node.value

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from mlsbom.inspectors import Row
 
-_STEMS: tuple[bytes, ...] = tuple(
-    b"from_pretrained from_quantized from_preset from_hub from_hparams from_single_file pipeline Transformer( Encoder( hub. _hub hub_ "
-    b"_download load_ "
-    b"spacy.load gensim datasets fetch_openml create_model torchvision torchaudio applications vllm hisper nemo TTS YOLO RTDETR "
-    b"fastembed flair clip. Embedding "
-    b":// openai anthropic mistralai cohere groq together replicate genai generativeai vertexai bedrock ollama litellm langchain "
-    b"llama_index dspy "
-    b"pydantic_ai smolagents InferenceClient fal_client dashscope zhipuai voyageai grpc. gradio wandb mlflow model= model_ modelId".split()
+_STEMS: tuple[bytes, ...] = (
+    *(
+        b"from_pretrained from_quantized from_preset from_hub from_hparams from_single_file pipeline sentence_transformers "
+        b"torch.hub hub. _hub hub_ _download load_ mlx_ spacy gensim datasets model_zoo create_model torchvision torchaudio "
+        b"applications vllm sglang hisper nemo pyannote funasr TTS YOLO RTDETR fastembed flair clip.load Embedding BERT gliner "
+        b"GPT4All insightface lm_eval lighteval nnsight baukit MsDataset segmentation_models ogb evaluate kernels "
+        b"custom_pipeline :// openai anthropic mistralai cohere groq together replicate genai generativeai vertexai bedrock "
+        b"ollama litellm langchain llama_index dspy pydantic_ai smolagents InferenceClient fal_client dashscope zhipuai voyageai "
+        b"deepgram grpc. gradio wandb mlflow comet_ml neptune clearml swanlab ultralytics rerankers model= model_ modelId".split()
+    ),
+    b"from clip",
+    b"from trl",
 )
 """Rare stems of which every source with a reference holds one; only then is a syntax tree built."""
 
 ROWS: tuple[Row, ...] = (
-    Row(name="code.source", module="mlsbom.inspectors.code.source", names=("*.py", "*.pyi")),
     Row(
         name="code.references",
         module="mlsbom.inspectors.code.references",

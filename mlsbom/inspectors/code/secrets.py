@@ -1,4 +1,5 @@
-"""Secrets in text: tokens of fixed form, checked by checksum or exact length; private keys. Values are never shown: prefix, length and a short digest are."""
+"""Secrets in text: tokens of fixed form, checked by checksum or exact length; private keys. Values are never shown: prefix, length and a
+short digest are."""
 
 from __future__ import annotations
 
@@ -27,9 +28,17 @@ _FORMS: Final[tuple[tuple[str, bytes, re.Pattern[str]], ...]] = (
     ("AWS access key", b"AKIA", re.compile(r"(?<![A-Za-z0-9/+=_])(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Za-z0-9/+=_])")),
     ("Google API key", b"AIza", re.compile(r"(?<![\w-])AIza[A-Za-z0-9_-]{35}(?![\w-])")),
     ("Anthropic API key", b"sk-ant-", re.compile(r"(?<![\w-])sk-ant-(?:api|admin)\d\d-[A-Za-z0-9_-]{93}AA(?![\w-])")),
-    ("OpenAI API key", b"T3BlbkFJ", re.compile(r"(?<![\w-])sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,100}T3BlbkFJ[A-Za-z0-9_-]{20,100}(?![\w-])")),
+    (
+        "OpenAI API key",
+        b"T3BlbkFJ",
+        re.compile(r"(?<![\w-])sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,100}T3BlbkFJ[A-Za-z0-9_-]{20,100}(?![\w-])"),
+    ),
     ("Slack token", b"xox", re.compile(r"(?<![\w-])xox[bpars]-\d{10,13}-\d{10,13}(?:-\d{10,13})?-[A-Za-z0-9]{24,34}(?![\w-])")),
-    ("Slack webhook", b"hooks.slack.com", re.compile(r"https://hooks\.slack\.com/services/T[A-Z0-9]{8,12}/B[A-Z0-9]{8,12}/[A-Za-z0-9]{24}(?!\w)")),
+    (
+        "Slack webhook",
+        b"hooks.slack.com",
+        re.compile(r"https://hooks\.slack\.com/services/T[A-Z0-9]{8,12}/B[A-Z0-9]{8,12}/[A-Za-z0-9]{24}(?!\w)"),
+    ),
     ("PyPI token", b"pypi-AgEI", re.compile(r"(?<![\w-])pypi-AgEI[A-Za-z0-9_-]{80,250}(?![\w-])")),
     ("npm token", b"npm_", re.compile(r"(?<![\w-])npm_[A-Za-z0-9]{36}(?![\w-])")),
     ("Stripe key", b"k_live_", re.compile(r"(?<![\w-])[rs]k_live_[A-Za-z0-9]{24,99}(?![\w-])")),
@@ -39,11 +48,17 @@ _FORMS: Final[tuple[tuple[str, bytes, re.Pattern[str]], ...]] = (
     ("Weights & Biases key", b"wandb", re.compile(r"(?i:WANDB_API_KEY)['\"]?\s*[=:]\s*['\"]?([0-9a-f]{40})(?![0-9a-f])")),
     ("Telegram bot token", b":AA", re.compile(r"(?<![\w:-])\d{8,10}:AA[A-Za-z0-9_-]{33}(?![\w-])")),
     ("JSON web token", b"eyJ", re.compile(r"(?<![\w-])eyJ[A-Za-z0-9_-]{15,}\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{40,}(?![\w-])")),
-)  # fmt: skip
-_KEY: Final = re.compile(r"-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED |PGP )?PRIVATE KEY(?: BLOCK)?-----\s*((?:[A-Za-z0-9+/=:,. -]+\s*){2,200})-----END")
+)
+_KEY: Final = re.compile(
+    r"-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED |PGP )?PRIVATE KEY(?: BLOCK)?-----\s*((?:[A-Za-z0-9+/=:,. -]+\s*){2,200})-----END"
+)
 _STEMS: Final = tuple(dict.fromkeys(stem for _, stem, _ in _FORMS))
-_EXAMPLE: Final = re.compile(r"example|sample|dummy|fake|placeholder|changeme|redacted|xxxx|your|test|0{8}|1234567|abcdef(?:gh)|(.)\1{5}", re.I)
-_TESTS: Final = re.compile(r"(?:^|/)(?:tests?|testing|testdata|fixtures?|examples?|docs?|mocks?|snapshots?)/|test_[^/]*$|_test\.\w+$|\.snap$", re.I)
+_EXAMPLE: Final = re.compile(
+    r"example|sample|dummy|fake|placeholder|changeme|redacted|xxxx|your|test|0{8}|1234567|abcdef(?:gh)|(.)\1{5}", re.I
+)
+_TESTS: Final = re.compile(
+    r"(?:^|/)(?:tests?|testing|testdata|fixtures?|examples?|docs?|mocks?|snapshots?)/|test_[^/]*$|_test\.\w+$|\.snap$", re.I
+)
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
@@ -76,8 +91,12 @@ def _finding(what: str, value: str, line: int, mild: bool) -> Yield:
     shown = f"{what} ({value[:4]}…, {len(value)} characters, SHA-256 {hashlib.sha256(value.encode()).hexdigest()[:8]})"
     if what == "private key":
         shown = f"private key (SHA-256 {hashlib.sha256(value.encode()).hexdigest()[:8]})"
-    return SECRET.finding(shown, evidence=Evidence(line=line, technique=Technique.SOURCE, confidence=0.9), severity=Severity.LOW if mild else None,
-                          sure=Confidence.HIGH if what in _CHECKED else Confidence.MEDIUM)  # fmt: skip
+    return SECRET.finding(
+        shown,
+        evidence=Evidence(line=line, technique=Technique.SOURCE, confidence=0.9),
+        severity=Severity.LOW if mild else None,
+        sure=Confidence.HIGH if what in _CHECKED else Confidence.MEDIUM,
+    )
 
 
 def _real(what: str, value: str) -> bool:

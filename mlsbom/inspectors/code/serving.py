@@ -21,8 +21,12 @@ LOADER = Rule(id="MLFLOW-LOADER", title="An MLflow model is loaded by code that 
 BACKEND = Rule(id="SERVING-BACKEND", title="A serving configuration runs code of the repository", severity=Severity.LOW)
 RULES = (MANIFEST, LOADER, BACKEND)
 
-_BUILTIN: Final = frozenset({"image_classifier", "object_detector", "text_classifier", "image_segmenter", "text_handler", "base_handler", "vision_handler"})
-_ROW: Final = re.compile(r'^\s*(backend|platform|default_model_filename|model_operations|op_library_filename)\s*:\s*\[?\s*"([^"\n]*)"', re.M)
+_BUILTIN: Final = frozenset(
+    {"image_classifier", "object_detector", "text_classifier", "image_segmenter", "text_handler", "base_handler", "vision_handler"}
+)
+_ROW: Final = re.compile(
+    r'^\s*(backend|platform|default_model_filename|model_operations|op_library_filename)\s*:\s*\[?\s*"([^"\n]*)"', re.M
+)
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
@@ -47,10 +51,21 @@ def _manifest(root: Any) -> Iterator[Yield]:
     for key in ("handler", "serializedFile", "modelFile", "requirementsFile", "extraFiles"):
         for text in model[key].split(",") if isinstance(model.get(key), str) else ():
             if out := leads_out(text.split(":")[0] if key == "handler" else text):
-                yield MANIFEST.finding(f"{key} is {marks.quote(text, 120)}: the path {out[1]}", evidence=Evidence(key=f"model.{key}"), severity=out[0], phase=Phase.LOAD)
+                yield MANIFEST.finding(
+                    f"{key} is {marks.quote(text, 120)}: the path {out[1]}",
+                    evidence=Evidence(key=f"model.{key}"),
+                    severity=out[0],
+                    phase=Phase.LOAD,
+                )
     handler = model.get("handler")
     if isinstance(handler, str):
-        yield Name(kind="target", name=marks.quote(handler, 200), use="called", judged="state" if handler in _BUILTIN else "unknown", evidence=Evidence(key="model.handler"))
+        yield Name(
+            kind="target",
+            name=marks.quote(handler, 200),
+            use="called",
+            judged="state" if handler in _BUILTIN else "unknown",
+            evidence=Evidence(key="model.handler"),
+        )
     yield from state("name", model.get("modelName"), "model.modelName")
     yield from state("version", model.get("modelVersion"), "model.modelVersion")
     yield from state("producer_tool", f"torch-model-archiver {root.get('archiverVersion', '')}", "archiverVersion")
@@ -83,11 +98,21 @@ def _mlflow(blob: Blob, context: Context) -> Iterator[Yield]:
             yield Name(kind="target", name=loader[:200], use="called", evidence=where)
             if not loader.startswith("mlflow."):
                 severity = Severity.CRITICAL if judge.is_dangerous_module(loader) else None
-                yield LOADER.finding(f"flavor {marks.quote(str(flavor), 60)} is loaded by {marks.quote(loader, 120)}", evidence=where, severity=severity, phase=Phase.LOAD)
+                yield LOADER.finding(
+                    f"flavor {marks.quote(str(flavor), 60)} is loaded by {marks.quote(loader, 120)}",
+                    evidence=where,
+                    severity=severity,
+                    phase=Phase.LOAD,
+                )
         for key in ("code", "model_code_path", "python_model", "model_path", "data", "pickled_model", "cloudpickle_path"):
             path = settings.get(key)
             if isinstance(path, str) and (out := leads_out(path)):
-                yield LOADER.finding(f"{key} is {marks.quote(path, 120)}: the path {out[1]}", evidence=Evidence(key=f"flavors.{flavor}.{key}"), severity=out[0], phase=Phase.LOAD)
+                yield LOADER.finding(
+                    f"{key} is {marks.quote(path, 120)}: the path {out[1]}",
+                    evidence=Evidence(key=f"flavors.{flavor}.{key}"),
+                    severity=out[0],
+                    phase=Phase.LOAD,
+                )
         if flavor in ("sklearn", "pytorch", "tensorflow", "keras", "onnx", "transformers", "xgboost", "lightgbm"):
             yield from state("framework", str(flavor), f"flavors.{flavor}")
     run = root.get("run_id")
@@ -103,7 +128,12 @@ def _triton(text: str) -> Iterator[Yield]:
         if key in ("backend", "platform") and value == "python":
             yield BACKEND.finding("the Python backend runs model.py", evidence=Evidence(line=line, key=key), phase=Phase.LOAD)
         elif key in ("op_library_filename", "default_model_filename") and ((out := leads_out(value)) or key == "op_library_filename"):
-            yield BACKEND.finding(f"{key} is {marks.quote(value, 120)}", evidence=Evidence(line=line, key=key), severity=Severity.HIGH if out else Severity.MEDIUM, phase=Phase.LOAD)
+            yield BACKEND.finding(
+                f"{key} is {marks.quote(value, 120)}",
+                evidence=Evidence(line=line, key=key),
+                severity=Severity.HIGH if out else Severity.MEDIUM,
+                phase=Phase.LOAD,
+            )
         elif key in ("backend", "platform"):
             yield from state("library", value, key)
 
@@ -119,4 +149,6 @@ def _service(blob: Blob, base: str) -> Iterator[Yield]:
         yield Name(kind="target", name=entry[:200], use="called", evidence=Evidence(key=key))
         yield from state("entry_point", entry, key, about="owner")
         if out := leads_out(entry.split(":")[0]):
-            yield BACKEND.finding(f"{key} is {marks.quote(entry, 120)}: the path {out[1]}", evidence=Evidence(key=key), severity=out[0], phase=Phase.LOAD)
+            yield BACKEND.finding(
+                f"{key} is {marks.quote(entry, 120)}: the path {out[1]}", evidence=Evidence(key=key), severity=out[0], phase=Phase.LOAD
+            )

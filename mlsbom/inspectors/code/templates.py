@@ -21,8 +21,13 @@ RULES = template.RULES
 
 _KEY: Final = re.compile(r"(?:.*_)?(?:chat_)?templates?(?:_\w+)?|.*jinja.*", re.I)
 _MARKUP: Final = re.compile(r"\{[{%]")
-_CONFIGURATIONS: Final = frozenset({"tokenizer_config.json", "chat_template.json", "processor_config.json", "preprocessor_config.json", "tokenizer.json"})
-_STRICT: Final = re.compile(r"\{[{%].{0,2000}?(?:__\w+__|\|\s*attr\b|\b(?:include|import|extends)\b|cycler|joiner|lipsum|\b(?:eval|exec|popen|system|open)\s*\()", re.S)
+_CONFIGURATIONS: Final = frozenset(
+    {"tokenizer_config.json", "chat_template.json", "processor_config.json", "preprocessor_config.json", "tokenizer.json"}
+)
+_STRICT: Final = re.compile(
+    r"\{[{%].{0,2000}?(?:__\w+__|\|\s*attr\b|\b(?:include|import|extends)\b|cycler|joiner|lipsum|\b(?:eval|exec|popen|system|open)\s*\()",
+    re.S,
+)
 
 
 def facts(source: str, name: str, evidence: Evidence, *, chat: bool = True, about: str = "owner") -> Iterator[Yield]:
@@ -97,7 +102,7 @@ def _values(root: Any, base: str) -> Iterator[Yield]:
         elif isinstance(value, list):
             todo.extend((path, key, v) for v in value[:2000] if not isinstance(v, (int, float)))
         elif isinstance(value, str) and _MARKUP.search(value) and (_KEY.fullmatch(key) or _STRICT.search(value)):
-            found.append((path, value, "template" in key.lower() and "chat" in (key + base).lower() or base == "chat_template.json"))
+            found.append((path, value, ("template" in key.lower() and "chat" in (key + base).lower()) or base == "chat_template.json"))
     yield from _found(found)
 
 
@@ -117,7 +122,14 @@ def _found(found: list[tuple[str, str, bool]]) -> Iterator[Yield]:
         if text in texts:
             continue
         texts.add(text)
-        yield from facts(text, path.rsplit(".", 1)[-1] if path not in ("chat_template",) else "default", Evidence(key=path, technique=Technique.MANIFEST), chat=chat)
+        yield from facts(
+            text,
+            path.rsplit(".", 1)[-1] if path not in ("chat_template",) else "default",
+            Evidence(key=path, technique=Technique.MANIFEST),
+            chat=chat,
+        )
     chats = {text for _, text, chat in found if chat}
     if len(chats) > 1:
-        yield template.SECOND.finding(f"{len(chats)} chat templates that differ", evidence=Evidence(key=min(p for p, _, chat in found if chat)))
+        yield template.SECOND.finding(
+            f"{len(chats)} chat templates that differ", evidence=Evidence(key=min(p for p, _, chat in found if chat))
+        )

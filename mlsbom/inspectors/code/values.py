@@ -7,6 +7,7 @@ for it, and says whether it stands there literally. Nothing is guessed: what dep
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,7 @@ RESOLVED: Final = 0.7
 _DEPTH = 12
 _MANY = 64
 _HOLE = "{}"
+_PERCENT = re.compile(r"%(?:\(\w+\))?[-+ #0-9.]*[sdrif]")
 _DEFAULTING = frozenset(
     {
         "os.environ.get",
@@ -87,9 +89,7 @@ class Values:
             case ast.BinOp(left=left, op=ast.Add(), right=right):
                 yield from self._joined([left, right], scope, depth)
             case ast.BinOp(left=left, op=ast.Mod()):
-                yield from (
-                    Written(w.text.replace("%s", _HOLE).replace("%d", _HOLE), w.sure, False) for w in self._texts(left, scope, depth + 1)
-                )
+                yield from (Written(_PERCENT.sub(_HOLE, w.text), w.sure, False) for w in self._texts(left, scope, depth + 1))
             case ast.BoolOp(values=parts):
                 for part in parts:
                     yield from self._texts(part, scope, depth + 1)
@@ -172,7 +172,7 @@ class Values:
     def _items(self, value: ast.expr, index: ast.expr, scope: Scope, depth: int, *, any_item: bool) -> Iterator[tuple[ast.expr, Scope]]:
         """The elements that a subscript can mean. Loops stand in the bindings as subscripts without a line: any element then."""
         key = self.names.fold(index, scope) if not isinstance(index, ast.Slice) else UNKNOWN
-        for holder, where in self._holders(value, scope, depth):
+        for holder, where in self.holders(value, scope, depth):
             if isinstance(holder, ast.Dict):
                 for k, v in zip(holder.keys, holder.values, strict=True):
                     named = self.names.fold(k, where) if k is not None else UNKNOWN
@@ -186,7 +186,7 @@ class Values:
                     if whole or key is UNKNOWN or key == number:
                         yield item, where
 
-    def _holders(self, value: ast.expr, scope: Scope, depth: int) -> Iterator[tuple[ast.expr, Scope]]:
+    def holders(self, value: ast.expr, scope: Scope, depth: int = 0) -> Iterator[tuple[ast.expr, Scope]]:
         """The literal containers that an expression can be."""
         if depth > _DEPTH:
             return
@@ -196,20 +196,20 @@ class Values:
             case ast.Name(id=name):
                 for binding in (scope.lookup(name) or ())[:4]:
                     if isinstance(binding, ast.expr):
-                        yield from self._holders(binding, scope, depth + 1)
+                        yield from self.holders(binding, scope, depth + 1)
             case ast.Attribute(value=ast.Name(id=owner), attr=attr):
                 for binding in (self.scopes.module.bindings.get(f"{owner}.{attr}") or ())[:4]:
                     if isinstance(binding, ast.expr):
-                        yield from self._holders(binding, scope, depth + 1)
+                        yield from self.holders(binding, scope, depth + 1)
                 for inner in self._class_of(value.value, scope, depth):
                     for binding in inner.bindings.get(attr) or ():
                         if isinstance(binding, ast.expr):
-                            yield from self._holders(binding, inner, depth + 1)
+                            yield from self.holders(binding, inner, depth + 1)
             case ast.Subscript(value=inner_value, slice=index):
                 for item, where in self._items(inner_value, index, scope, depth + 1, any_item=not hasattr(value, "lineno")):
-                    yield from self._holders(item, where, depth + 1)
+                    yield from self.holders(item, where, depth + 1)
             case ast.Call(func=ast.Attribute(value=inner_value, attr="values" | "items" as attr)):
-                for holder, where in self._holders(inner_value, scope, depth + 1):
+                for holder, where in self.holders(inner_value, scope, depth + 1):
                     if isinstance(holder, ast.Dict):
                         rows = [
                             v if attr == "values" else ast.Tuple(elts=[k, v], ctx=ast.Load())
@@ -218,7 +218,7 @@ class Values:
                         ]
                         yield ast.List(elts=rows, ctx=ast.Load()), where
             case ast.Call(func=ast.Name(id="list" | "sorted" | "tuple" | "set" | "enumerate" | "tqdm"), args=[first, *_]):
-                yield from self._holders(first, scope, depth + 1)
+                yield from self.holders(first, scope, depth + 1)
 
     def _call(self, node: ast.Call, scope: Scope, depth: int) -> Iterator[Written]:
         name = self.names.qualified(node.func, scope) or ""

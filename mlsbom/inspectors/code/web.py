@@ -161,8 +161,6 @@ def _http(call: Call) -> Iterator[Reference]:
                     hub="hosted",
                     evidence=call.evidence(sure, value.sure),
                 )
-    if call.name.endswith("Client().request") or call.name.endswith("Session().request"):
-        return
 
 
 def _body_model(call: Call) -> tuple[Written, ast.expr] | None:

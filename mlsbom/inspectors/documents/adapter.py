@@ -8,7 +8,7 @@ from mlsbom.blob import Blob
 from mlsbom.formats import located
 from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.documents.common import base_model, doubled, state
-from mlsbom.inspectors.documents.config import _remote_code
+from mlsbom.inspectors.documents.config import remote_code
 from mlsbom.model import Rule
 
 RULES: tuple[Rule, ...] = ()
@@ -60,4 +60,4 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
                     "value": sorted(plain) if isinstance(plain, list) and all(isinstance(x, str) for x in plain) else plain,
                 },
             )
-    yield from _remote_code(root)
+    yield from remote_code(root)

@@ -110,7 +110,8 @@ def facts(card: Card, about: str, *, titled: bool = True, sure: float = PROSE) -
         yield from _intro(first[0], first[1], about, sure)
     for number, section in enumerate(card.sections):
         yield from _section(card.sections, number, section, about, sure)
-        yield from _labels(section, about, sure)
+        if sure >= PROSE or section is title or not section.level:  # elsewhere in a README that is no card, labels are about anything
+            yield from _labels(section, about, sure)
         yield from _figures(section, about, sure)
 
 

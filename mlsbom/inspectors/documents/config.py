@@ -181,7 +181,7 @@ def facts(root: Located, prefix: str = "") -> Iterator[Statement | Reference]:
             "library_version", _text(root, "transformers_version"), plain=_joined("transformers", root, "transformers_version")
         )
         yield from state("library_version", _text(root, "_diffusers_version"), plain=_joined("diffusers", root, "_diffusers_version"))
-        yield from _remote_code(root)
+        yield from remote_code(root)
         for key in _NAMES:
             yield from state("hint_name", _text(root, key), confidence=HINT)
         yield from state("tokenizer", _text(root, "tokenizer_class"), plain=_class(root))
@@ -260,7 +260,7 @@ def _quantization(value: Located | None) -> Iterator[Statement]:
     yield from state("quantization", at_, plain=words or "quantised")
 
 
-def _remote_code(root: Located) -> Iterator[Statement | Reference]:
+def remote_code(root: Located) -> Iterator[Statement | Reference]:
     """`auto_map`: classes of this repository, or of another one (`owner/repo--module.Class`), that a loader would import and run."""
     seen: set[str] = set()
     for holder in (root, root.get("custom_pipelines")):

@@ -8,153 +8,9 @@ from dataclasses import dataclass
 
 from mlsbom.formats.located import Located
 from mlsbom.inspectors import hubnames, providers
+from mlsbom.inspectors.documents import key_words as words
 from mlsbom.inspectors.documents.common import at
 from mlsbom.model import Kind, Reference, Role
-
-_MODEL = re.compile(
-    r"(?:\w+_)?(?:model|llm|encoder|tokenizer|checkpoint|embedder|embeddings?|reranker|teacher|student|vae|unet|controlnet|lora|"
-    r"pretrained|base_model|judge)(?:_(?:name_or_path|name|id|path|repo|repo_id|hf_id|uri|config|checkpoint|name_or_id|dir|link))*"
-    r"|pretrained(?:_model(?:_name)?(?:_or_path)?|_checkpoint|_weights|_name)?|hf_(?:model|repo|hub)(?:_id|_name|_repo)?|repo_id|"
-    r"model_?id|init_from|init_checkpoint|load_checkpoint|draft_model|model_args|default_model|autocomplete_model|storage_uri|model_uri|"
-    r"from_pretrained|(?:azure_)?deployment(?:_name|_id)?"
-)
-_NOT_MODEL = re.compile(
-    r"(?:\w+_)?(?:type|class|arch|architecture|dir|hub_model_id|output|save|export|log|cache|deployment_model|family|format|dim|size|length|max|num|dtype|"
-    r"parallel|registry)(?:_\w+)?|hub_model_id|push_to_hub_model_id|model_dir|checkpoint_dir|model_file|encoder_layers|run_name|"
-    r"model_max_length|served_model_name"
-)
-_DATASET = re.compile(
-    r"(?:\w+_)?(?:data_?sets?)(?:_(?:name|path|id|repo|repo_id|name_or_path|mixer|list|names|paths|hf|uri))*|(?:train|training|eval|"
-    r"evaluation|test|val|valid|validation|calibration|calib|instruct|pretrain|sft|dpo)_(?:data|set|ds|path|file|files|corpus)|"
-    r"hf_dataset|data_path|data_files|data_name|data_id|benchmarks?|eval_tasks"
-)
-_NOT_DATASET = re.compile(
-    r".*(?:_dir|_cache|_prepared_path|_type|_num_proc|_workers|_size|_split|_format|_kwargs|_config_name|_text_field|_seed|_columns?|"
-    r"_info|output\w*)"
-)
-_ENDPOINT = re.compile(
-    r"(?:\w+_)?(?:api_base|base_url|api_url|endpoint|endpoints|endpoint_url|server_url|service_url|inference_url|webhook_url|webhook|"
-    r"tracking_uri|api_endpoint|gateway_url|dsn|llm_url|model_url|embedding_url|api_host|backend_url|proxy_url|collector_url)|"
-    r"api_base_url|openai_proxy"
-)
-_SERVING = re.compile(
-    r"(?:(?:openai|azure|azure_openai|llm|model|inference|anthropic|ollama|vllm|chat|completion)_)?(?:api_base|base_url|api_url|"
-    r"endpoint|endpoint_url|server_url|inference_url|api_base_url|api_endpoint|api_host)|llm_url|model_url|inference_url|azure_endpoint"
-)
-_ENVIRONMENT = re.compile(r"(?:\w+_)?(?:url|uri|endpoint|base|host|dsn|server|webhook)")
-_PROVIDER = (
-    "provider",
-    "llm_provider",
-    "model_provider",
-    "api_type",
-    "vendor",
-    "api_provider",
-    "service",
-    "backend",
-    "custom_llm_provider",
-    "type",
-    "class",
-    "engine_type",
-)
-_ACCESS = frozenset(
-    {
-        "api_base",
-        "base_url",
-        "api_key",
-        "api_key_env",
-        "api_key_name",
-        "api_base_url",
-        "api_version",
-        "endpoint",
-        "api_url",
-        "api_key_env_var",
-        "azure_endpoint",
-        "apikey",
-        "openai_api_key",
-        "api_token",
-    }
-)
-_INNER = frozenset(
-    {
-        "name",
-        "path",
-        "id",
-        "repo",
-        "repo_id",
-        "hf_id",
-        "model",
-        "hf_path",
-        "hub_id",
-        "name_or_path",
-        "uri",
-        "source",
-        "model_id",
-        "model_name",
-        "pretrained_model_name_or_path",
-        "dataset",
-        "dataset_name",
-        "hf_name",
-        "pretrained",
-        "hf_hub_url",
-        "hub",
-    }
-)
-_MODEL_HOLDER = re.compile(
-    r"(?:\w+_)?(?:models?|llms?|encoders?|tokenizer|teacher|student|embeddings?|embedder|reranker|generator|backbone|vae|unet|"
-    r"controlnets?|loras?|draft|judge|base_model|language_model|vision_tower|speculative(?:_config)?)"
-)
-_DATA_HOLDER = re.compile(
-    r"(?:\w+_)?(?:data_?sets?|data|corpora|corpus|benchmarks?|train_ds|validation_ds|test_ds)|train|eval|test|validation|dataset_mixer"
-)
-_TEST = re.compile(r"(?:^|[._\[])(?:test|eval|evaluation|val|valid|validation|benchmark)", re.I)
-_TELEMETRY = re.compile(r"otlp|sentry|telemetry|tracking|dsn\Z|analytics|wandb|metrics_url|collector", re.I)
-_BUILDERS = frozenset(
-    [
-        "json",
-        "csv",
-        "parquet",
-        "text",
-        "arrow",
-        "pandas",
-        "imagefolder",
-        "audiofolder",
-        "webdataset",
-        "xml",
-        "sql",
-        "local",
-        "custom",
-        "hf",
-        "huggingface",
-        "file",
-        "files",
-        "default",
-        "auto",
-        "s3",
-        "gcs",
-        "jsonl",
-        "alpaca",
-        "sharegpt",
-        "chat_template",
-        "completion",
-    ]
-)
-_HUB_ORGS = frozenset(
-    {
-        "openai",
-        "google",
-        "mistralai",
-        "nvidia",
-        "databricks",
-        "huggingface",
-        "ai21labs",
-        "deepseek",
-        "cohere",
-        "perplexity",
-        "xai",
-        "upstage",
-    }
-)
-_DATA_FILE = re.compile(r"\.(?:csv|tsv|json|jsonl|parquet|arrow|ndjson|txt|tar|zip|tar\.gz|zst)\Z", re.I)
 
 
 def snake(key: str) -> str:
@@ -219,37 +75,44 @@ class Reading:
     def _where(mapping: Located, above: _Where) -> _Where:
         provider, url = above.provider, above.url
         names = {snake(k): v for k, v in mapping.items()}
-        for key in _PROVIDER:
+        for key in words.PROVIDER:
             if key in names and (
                 who := providers.PREFIXES.get(names[key].text.lower().replace("-", "_")) or providers.PREFIXES.get(names[key].text.lower())
             ):
                 provider = who
                 break
         for key, value in names.items():
-            if _SERVING.fullmatch(key) and value.kind == "scalar" and providers.URL.match(value.text) and providers.host_of(value.text):
+            if (
+                words.SERVING.fullmatch(key)
+                and value.kind == "scalar"
+                and providers.URL.match(value.text)
+                and providers.host_of(value.text)
+            ):
                 url = providers.safe_url(value.text)
                 break
-        return _Where(holder=above.holder, path=above.path, provider=provider, url=url, access=above.access or bool(_ACCESS & set(names)))
+        return _Where(
+            holder=above.holder, path=above.path, provider=provider, url=url, access=above.access or bool(words.ACCESS & set(names))
+        )
 
     # --- one pair --------------------------------------------------------------------------------------------------------------------
 
     def _pair(self, key: str, value: Located, where: _Where, siblings: set[str]) -> Iterator[Reference]:
         scalars = [v for v in value.each() if v.kind == "scalar" and v.text]
         if not scalars:
-            if _DATA_HOLDER.fullmatch(key) and key.endswith("mixer"):
+            if words.DATA_HOLDER.fullmatch(key) and key.endswith("mixer"):
                 yield from self._mixer(value, where)
             return
-        inner = key in _INNER
-        if _DATA_HOLDER.fullmatch(where.holder) and inner and not _MODEL_HOLDER.fullmatch(where.holder):
+        inner = key in words.INNER
+        if words.DATA_HOLDER.fullmatch(where.holder) and inner and not words.MODEL_HOLDER.fullmatch(where.holder):
             for one in scalars:
                 yield from self._dataset(one, key, where)
             return
-        if _DATASET.fullmatch(key) and not _NOT_DATASET.fullmatch(key):
+        if words.DATASET.fullmatch(key) and not words.NOT_DATASET.fullmatch(key):
             for one in scalars:
                 yield from self._dataset(one, key, where)
         elif (
-            (_MODEL.fullmatch(key) and not _NOT_MODEL.fullmatch(key))
-            or (inner and _MODEL_HOLDER.fullmatch(where.holder))
+            (words.MODEL.fullmatch(key) and not words.NOT_MODEL.fullmatch(key))
+            or (inner and words.MODEL_HOLDER.fullmatch(where.holder))
             or (key == "engine" and (where.access or where.provider))
         ):
             alias = key == "model_name" and "litellm_params" in siblings
@@ -326,7 +189,7 @@ class Reading:
         prefix = re.split(r"[/:]", text, maxsplit=1)[0].lower()
         if (
             who
-            and (prefix not in _HUB_ORGS or providers.provider_of_model(bare) or where.holder == "litellm_params")
+            and (prefix not in words.HUB_ORGS or providers.provider_of_model(bare) or where.holder == "litellm_params")
             and "://" not in text
             and not text.startswith("huggingface/")
         ):
@@ -351,18 +214,18 @@ class Reading:
         if "${" in text or "{{" in text or len(text) > 300:
             return
         path = f"{where.path}.{key}"
-        role = Role.TEST if _TEST.search(path) else Role.TRAIN if self.training or "train" in path else Role.USED
+        role = Role.TEST if words.TEST.search(path) else Role.TRAIN if self.training or "train" in path else Role.USED
         if providers.URL.match(text) and hubnames.hub_name(text) is None:
-            if _DATA_FILE.search(text.split("?")[0]) and not providers.is_loopback(text):
+            if words.DATA_FILE.search(text.split("?")[0]) and not providers.is_loopback(text):
                 url = providers.safe_url(text)
                 yield Reference(kind=Kind.DATASET, name=url, role=role, url=url, hub="other", evidence=at(value))
                 yield _service(value, url, telemetry=False)
             return
-        words = [w.strip() for w in text.split(",")] if self.factory and key in ("dataset", "eval_dataset", "datasets") else [text]
-        for word in words:
+        parts = [w.strip() for w in text.split(",")] if self.factory and key in ("dataset", "eval_dataset", "datasets") else [text]
+        for word in parts:
             single = self.factory or (key in ("dataset_name", "path", "hf_dataset", "dataset_id") and self.training)
             found = hubnames.hub_name(word, anything=single)
-            if found is not None and word.lower() not in _BUILDERS:
+            if found is not None and word.lower() not in words.BUILDERS:
                 hub = "huggingface" if "/" in found.repository or not self.factory else "other"
                 yield Reference(kind=Kind.DATASET, name=found.repository, role=role, version=found.revision, hub=hub, evidence=at(value))
 
@@ -374,7 +237,11 @@ class Reading:
         host = providers.host_of(url)
         if not host or not re.fullmatch(r"[\w.:-]+", host) or providers.is_loopback(url):
             return
-        meant = bool(_ENDPOINT.fullmatch(key)) or (self.environment and bool(_ENVIRONMENT.fullmatch(key))) or providers.is_inference(url)
+        meant = (
+            bool(words.ENDPOINT.fullmatch(key))
+            or (self.environment and bool(words.ENVIRONMENT.fullmatch(key)))
+            or providers.is_inference(url)
+        )
         near = key in ("url", "uri", "host", "address") and bool(
             siblings & {"model", "provider", "api_key", "apikey", "headers", "method", "token", "timeout", "auth"}
             or re.fullmatch(
@@ -384,7 +251,7 @@ class Reading:
             )
         )
         if meant or near:
-            yield _service(value, url, telemetry=bool(_TELEMETRY.search(key)) or providers.is_telemetry(url))
+            yield _service(value, url, telemetry=bool(words.TELEMETRY.search(key)) or providers.is_telemetry(url))
             if (model := providers.hosted_in(url)) is not None:
                 yield Reference(
                     kind=Kind.MODEL,

@@ -10,7 +10,7 @@ from mlsbom.formats import located
 from mlsbom.formats.located import Located
 from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.documents.common import HINT, doubled, state
-from mlsbom.inspectors.documents.config import _remote_code
+from mlsbom.inspectors.documents.config import remote_code
 from mlsbom.model import Rule, Statement
 
 RULES: tuple[Rule, ...] = ()
@@ -55,7 +55,7 @@ def _diffusers(root: Located) -> Iterator[Yield]:
     if version is not None and version.text:
         yield from state("library_version", version, plain=f"diffusers {version.text}")
     yield from state("hint_name", root.get("_name_or_path"), confidence=HINT)
-    yield from _remote_code(root)
+    yield from remote_code(root)
     for slot, value in root.items():
         parts = [p.text for p in value.each()] if value.kind == "sequence" else []
         if len(parts) == 2 and all(parts):

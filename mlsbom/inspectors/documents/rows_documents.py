@@ -66,7 +66,6 @@ ROWS: tuple[Row, ...] = (
             "*dataset-card*.md",
             "*data_card*.md",
             "model_card",
-            "modelcard.yml",
         ),
     ),
     Row(

@@ -14,7 +14,7 @@ from mlsbom.formats import json, located
 from mlsbom.formats.located import Located
 from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.documents.common import HINT, at, doubled, state
-from mlsbom.inspectors.documents.config import _remote_code
+from mlsbom.inspectors.documents.config import remote_code
 from mlsbom.model import Evidence, Rule, Statement
 
 RULES: tuple[Rule, ...] = ()
@@ -94,7 +94,7 @@ def _config(root: Located) -> Iterator[Yield]:
     if length is not None and isinstance(length.value, int) and 0 < length.value < 1 << 40:
         yield from state("context_length", length, confidence=0.7)
     yield from state("hint_name", root.get("name_or_path") if _named(root, "name_or_path") else None, confidence=HINT)
-    yield from _remote_code(root)
+    yield from remote_code(root)
     template = root.get("chat_template")
     for one in template.each() if template is not None else ():
         if one.kind == "scalar" and one.text:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from mlsbom.blob import Blob
 from mlsbom.formats import toml, yaml
@@ -76,7 +75,7 @@ def _server(name: str, server: Node) -> Iterator[Yield]:
 
 def _remote(name: str, url: str, line: int) -> Iterator[Yield]:
     shown = emit.without_credentials(url)[0]
-    host = urlsplit(shown).hostname or ""
+    host = emit.host_of(shown)
     yield from emit.credentials(url, line)
     if name or host:
         attrs = (("server", name), ("transport", "http"))

@@ -12,8 +12,9 @@ from typing import Final
 from mlsbom.inspectors import Yield
 from mlsbom.inspectors.manifests import emit, installers, models
 from mlsbom.inspectors.manifests.installers import Setting, words_of
-from mlsbom.inspectors.manifests.models import MODEL_VARIABLES, looks_like_hub_id, model_reference, served
+from mlsbom.inspectors.manifests.models import MODEL_VARIABLES, in_code, looks_like_hub_id, model_reference, served
 from mlsbom.inspectors.manifests.shell import Command, Word, commands
+from mlsbom.model import Kind, Reference, Role
 
 _INDEX_VARIABLES: Final = {
     "PIP_INDEX_URL": False,
@@ -29,6 +30,10 @@ _INDEX_VARIABLES: Final = {
     "CONDA_CHANNEL_ALIAS": False,
     "PDM_PYPI_URL": False,
 }
+_ENDPOINT = re.compile(r"(?:BASE_URL|API_BASE|API_URL|ENDPOINT|ENDPOINT_URL|INFERENCE_URL|TRACKING_URI|WEBHOOK_URL|_DSN)$")
+_TELEMETRY = re.compile(r"OTEL|OTLP|SENTRY|TRACKING|TELEMETRY|LANGFUSE|LANGSMITH|WANDB|POSTHOG")
+_URL = re.compile(r"https?://(?:[^@/\s]*@)?([\w.-]+)(?::\d+)?(?:[/?#]\S*)?$")
+_LOCAL_HOST = re.compile(r"127\.[\d.]+|0\.0\.0\.0|.*\.(?:local|internal|svc|localhost)|.*\.svc\.cluster\.local")
 
 
 def facts(text: str, line: int, setting: Setting, variables: Mapping[str, str] | None = None) -> Iterator[Yield]:
@@ -57,6 +62,8 @@ def of_command(command: Command, setting: Setting) -> Iterator[Yield]:
     if reader is not None:
         yield from reader(words, setting)
     yield from served(words, program, setting)
+    if re.fullmatch(r"python[\d.]*", program) and len(words) > 2 and words[1].text == "-c":
+        yield from in_code(words[2].text, words[2].line, setting)
 
 
 def _unwrapped(words: Command) -> Command:
@@ -78,7 +85,7 @@ def _unwrapped(words: Command) -> Command:
 
 
 def variable(name: str, value: str, line: int | None, setting: Setting) -> Iterator[Yield]:
-    """What an environment variable says: an index of pip, uv or npm, or a model to load."""
+    """What an environment variable says: an index of pip, uv or npm, a model to load, an endpoint to call."""
     if not value:
         return
     if name.upper() in _INDEX_VARIABLES:
@@ -92,6 +99,12 @@ def variable(name: str, value: str, line: int | None, setting: Setting) -> Itera
             )
     elif name.upper() in ("PIP_TRUSTED_HOST", "UV_INSECURE_HOST"):
         yield from emit.untrusted(value, line, name, setting.key)
+    elif _ENDPOINT.search(name.upper()) and (m := _URL.match(value)) and "." in m[1] and not _LOCAL_HOST.fullmatch(m[1]):
+        shown = emit.without_credentials(value)[0]
+        yield from emit.credentials(value, line, setting.key)
+        role = Role.TELEMETRY if _TELEMETRY.search(name.upper()) else Role.CALLS
+        place = emit.place(line, emit.PINNED, setting.key)
+        yield Reference(kind=Kind.SERVICE, name=m[1].lower(), role=role, url=shown, attrs=(("variable", name),), evidence=place)
     elif name.upper() in MODEL_VARIABLES and looks_like_hub_id(value):
         yield model_reference(Word(value, line or 1), setting, sure=emit.RANGED, exact_line=line)
 

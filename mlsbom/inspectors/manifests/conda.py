@@ -19,6 +19,7 @@ from mlsbom.packages import names
 RULES: tuple[Rule, ...] = emit.RULES
 _JINJA_SET = re.compile(r"\{%-?\s*set\s+(\w+)\s*=\s*[\"']?([^\"'%]*?)[\"']?\s*-?%\}")
 _JINJA = re.compile(r"\{\{\s*(.*?)\s*\}\}")
+_LEFT_OUT = "__left_out__"
 _SELECTOR = re.compile(r"\s+#\s*\[.*\]\s*$")
 _RECIPE = {"build": Scope.BUILD, "host": Scope.BUILD, "run": Scope.RUNTIME, "run_constrained": Scope.OPTIONAL, "requires": Scope.DEV}
 
@@ -40,7 +41,7 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
             continue
         if root.get("package") is not None and root.get("metadata") is not None:
             yield from _conda_lock(root)
-        elif base.startswith("python_env"):
+        elif base.startswith("python_env") or "python-env" in context.formats:
             yield from _python_env(root)
         else:
             yield from _environment(root)
@@ -147,7 +148,7 @@ def _recipe(blob: Blob) -> Iterator[Yield]:
     text = blob.text()
     variables = {m[1]: m[2] for m in _JINJA_SET.finditer(text)}
     rows = [re.sub(r"^\s*\{%.*%\}\s*$", "", _SELECTOR.sub("", row)) for row in text.splitlines()]
-    plain = "\n".join(_JINJA.sub(lambda m: variables.get(m[1].split("|")[0].strip(), "x"), row) for row in rows)
+    plain = "\n".join(_JINJA.sub(lambda m: variables.get(m[1].split("|")[0].strip(), _LEFT_OUT), row) for row in rows)
     documents = yaml.nodes(plain)
     root = documents[0].root if documents else None
     if root is None or root.kind != "mapping":
@@ -172,6 +173,6 @@ def _recipe(blob: Blob) -> Iterator[Yield]:
         for table in tables:
             for key, node in table.value if table is not None and table.kind == "mapping" else ():
                 for item in _scalars(node) if key.kind == "scalar" and key.value in _RECIPE else ():
-                    spec = item.value.strip()
-                    if spec and not re.match(r"x\b|\W", spec):
+                    spec = item.value.split(_LEFT_OUT)[0].rstrip(" =<>!~,")
+                    if spec:
                         yield from conda(spec, item.line, "conda-recipe", _RECIPE[key.value], key=f"requirements.{key.value}")

@@ -49,6 +49,7 @@ _WORKLOADS: Final = frozenset(
         "LLMInferenceService",
     }
 )
+_BLANK: Final = "${HELM}"  # no name of an image or model holds it
 _TEMPLATE = re.compile(r"\{\{.*?\}\}")
 _GPU = re.compile(r"(?:nvidia\.com|amd\.com|gpu\.intel\.com|google\.com)/(?:gpu|tpu|mig-[\w.]+)|habana\.ai/gaudi")
 
@@ -61,7 +62,7 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
         return
     text = blob.text(yaml.SIZE_LIMIT)
     if "{{" in text:  # a Helm template: its expressions are blanked, so that what is literal can be read
-        text = "\n".join("" if re.match(r"\s*\{\{[^}]*\}\}\s*$", row) else _TEMPLATE.sub("x", row) for row in text.split("\n"))
+        text = "\n".join("" if re.match(r"\s*\{\{[^}]*\}\}\s*$", row) else _TEMPLATE.sub(_BLANK, row) for row in text.split("\n"))
         documents = yaml.nodes(text)
     else:
         documents = blob.parsed(yaml.read)
@@ -117,9 +118,9 @@ def _container(node: Node, setting: Setting) -> Iterator[Yield]:
     image = node.get("image")
     if image is not None and image.kind == "scalar" and image.value:
         name = substitute(image.value, {})
-        if "$" in name:
+        if "$" in name and _BLANK not in name:  # what a chart fills in stands in its values
             yield emit.trouble(f"the image is a variable: {image.value[:80]!r}", image.line)
-        else:
+        elif "$" not in name:
             yield from emit.image(name, image.line, key=f"{setting.key}.image" if setting.key else "image")
     words = [*_words(node.get("entrypoint"), variables), *_words(node.get("command"), variables), *_words(node.get("args"), variables)]
     yield from _command_line(words, variables, setting)

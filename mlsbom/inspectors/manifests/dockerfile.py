@@ -9,7 +9,7 @@ from mlsbom.blob import Blob
 from mlsbom.formats import dockerfile
 from mlsbom.formats.dockerfile import Instruction
 from mlsbom.inspectors import Context, Yield
-from mlsbom.inspectors.manifests import commands, emit
+from mlsbom.inspectors.manifests import commands, emit, models
 from mlsbom.inspectors.manifests.installers import Setting
 from mlsbom.inspectors.manifests.requirements import line_facts, logical_lines
 from mlsbom.inspectors.manifests.shell import Word
@@ -97,7 +97,9 @@ def _command(one: Instruction, known: dict[str, str]) -> Iterator[Yield]:
     for number, (_, line, body) in enumerate(one.heredocs):
         first = body.lstrip().split("\n", 1)[0]
         runner = first[2:].strip() if first.startswith("#!") else one.text.strip().split("<<", 1)[0].strip() if number == 0 else ""
-        if not _PYTHON.search(runner):
+        if _PYTHON.search(runner):
+            yield from models.in_code(body, line, SETTING)
+        else:
             yield from commands.facts(body, line, SETTING, known)
     text = one.text
     if one.name == "HEALTHCHECK":

@@ -97,7 +97,7 @@ def trouble(reason: str, line: int | None = None, status: Status = Status.PARTIA
 def credentials(url: str, line: int | None, key: str | None = None) -> Iterator[Finding]:
     """The finding for a URL with a password or token in it; the message holds the host alone."""
     if without_credentials(url)[1]:
-        host = urlsplit(_bare(url)).hostname or "a host"
+        host = host_of(_bare(url)) or "a host"
         yield CREDENTIALS.finding(f"credentials for {host} stand in a manifest", evidence=place(line, PINNED, key), subject=host)
 
 
@@ -112,20 +112,20 @@ def index(
     default indexes of pip, npm and yarn give no reference: that packages come from there needs no saying."""
     yield from credentials(url, line, key)
     shown = without_credentials(url.strip())[0]
-    host = (urlsplit(shown).hostname or "").lower() if "//" in shown else ""
+    host = host_of(shown)
     more = (("option", option), *((("extra", "true"),) if extra else ()), *attrs)
     if shown.startswith("http:") and host not in ("localhost", "127.0.0.1", "::1"):
         yield INSECURE.finding(f"the index {host} is asked without encryption", evidence=place(line, PINNED, key), subject=host)
-    if public(host) or not (host or extra):
-        return
-    yield Reference(
-        kind=Kind.SERVICE,
-        name=host or shown,
-        role=Role.INDEX,
-        url=shown if "//" in shown else None,
-        attrs=more,
-        evidence=place(line, PINNED, key),
-    )
+    if host and not public(host):  # a folder of files is no service
+        yield Reference(kind=Kind.SERVICE, name=host, role=Role.INDEX, url=shown, attrs=more, evidence=place(line, PINNED, key))
+
+
+def host_of(url: str) -> str:
+    """The host of a URL in lower case, "" for what has none or is malformed."""
+    try:
+        return (urlsplit(url).hostname or "").lower() if "//" in url else ""
+    except ValueError:
+        return ""
 
 
 def untrusted(host: str, line: int | None, option: str, key: str | None = None) -> Iterator[Finding]:

@@ -37,6 +37,10 @@ _FILE = re.compile(
     r"\.(?:bin|pt|pth|ckpt|safetensors|gguf|onnx|json|ya?ml|txt|py|sh|toml|model|csv|jsonl|parquet|zip|tar|gz|tflite|engine|plan|pkl)$",
     re.IGNORECASE,
 )
+_LOADS = re.compile(
+    r"\b(from_pretrained|snapshot_download|hf_hub_download|SentenceTransformer|CrossEncoder|WhisperModel|load_dataset|LLM|TextEmbedding|pipeline)"
+    r"\s*\(\s*(?:['\"][\w-]+['\"]\s*,\s*)?(?:(?:repo_id|model|model_name|path|pretrained_model_name_or_path)\s*=\s*)?['\"]([\w.-]+/[\w.-]+)['\"]"
+)
 _HUB_URL = re.compile(r"https?://(?:[^@/\s]*@)?(?:www\.)?(?:huggingface\.co|hf\.co)/(datasets/|spaces/)?([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 
 
@@ -139,6 +143,18 @@ def served(words: Command, program: str, setting: Setting) -> Iterator[Yield]:
             seen.add(name)
             version = revision if option in ("--model", "--model-id", "--model-path", "--model_name_or_path") else None
             yield model_reference(Word(name, found.line), setting, version=version, kind=kind, attrs=attrs if kind is Kind.MODEL else ())
+
+
+def in_code(text: str, line: int, setting: Setting) -> Iterator[Yield]:
+    """The models and data sets that a short piece of Python inside a build file loads (`python -c "...from_pretrained('org/name')"`)."""
+    for m in _LOADS.finditer(text):
+        tail = text[m.end() : m.end() + 200].split(")", 1)[0]
+        revision = re.search(r"revision\s*=\s*['\"]([\w.-]+)['\"]", tail)
+        kind = Kind.DATASET if m[1] == "load_dataset" or re.search(r"repo_type\s*=\s*['\"]dataset", tail) else Kind.MODEL
+        attrs = (("trust_remote_code", "true"),) if re.search(r"trust_remote_code\s*=\s*True", tail) else ()
+        at = line + text.count("\n", 0, m.start())
+        if looks_like_hub_id(m[2]):
+            yield model_reference(Word(m[2], at), setting, version=revision[1] if revision else None, kind=kind, attrs=attrs)
 
 
 READERS: Final = {"hf": _hub_download, "huggingface-cli": _hub_download, "ollama": _ollama, "git": _git}

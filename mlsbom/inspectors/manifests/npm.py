@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from mlsbom.blob import Blob
 from mlsbom.formats import json
@@ -139,8 +138,7 @@ class Hosts:
         """The registry of a tarball's URL."""
         if not isinstance(url, str) or not url.startswith(("http:", "https:")):
             return None
-        parts = urlsplit(url)
-        base = f"{parts.scheme}://{parts.netloc}/"
+        base = re.sub(r"^(https?://[^/?#]*).*$", r"\1/", url, flags=re.DOTALL)
         self.seen.setdefault(base, line)
         return base
 

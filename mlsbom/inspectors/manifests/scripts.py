@@ -23,6 +23,7 @@ RULES: tuple[Rule, ...] = emit.RULES
 SIZE_LIMIT = 4 << 20
 _BLOCK = re.compile(r"^# /// (?P<type>[A-Za-z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$", re.MULTILINE)  # PEP 723, "Specification"
 _INSTALLS = ("pip install", '"pip"', "'pip'", "huggingface-cli", "hf download")
+_ASSIGNED = re.compile(r"^(\w+)\s*[:?]?=[ \t]*([^\n#]*)", re.MULTILINE)
 _MARK = re.compile(r"^# /// script\s*$", re.MULTILINE)
 
 
@@ -39,10 +40,20 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
         if any(mark in text for mark in _INSTALLS):
             yield from calls(blob.parsed(python.tree).module, lambda n: n, Setting(parser="python-call", scope=Scope.SCRIPT))
     else:
-        text = blob.text(SIZE_LIMIT)
+        text, known = blob.text(SIZE_LIMIT), dict[str, str]()
         if base.startswith(("makefile", "gnumakefile")) or base.endswith(".mk"):
-            text = re.sub(r"^(\t[@-]*)", "", re.sub(r"\$\$", "$", re.sub(r"\$\((\w+)\)", r"${\1}", text)), flags=re.MULTILINE)
-        yield from commands.facts(text, 1, Setting(parser="shell", scope=Scope.SCRIPT))
+            text, known = _make(text)
+        yield from commands.facts(text, 1, Setting(parser="shell", scope=Scope.SCRIPT), known)
+
+
+def _make(text: str) -> tuple[str, dict[str, str]]:
+    """The recipes of a Makefile as shell text of as many lines, and its variables."""
+    known = {"PIP": "pip", "PYTHON": "python", "UV": "uv"} | {m[1]: m[2].strip() for m in _ASSIGNED.finditer(text)}
+    rows = []
+    for row in text.split("\n"):
+        body = row.lstrip("\t @-+") if row.startswith("\t") else ""
+        rows.append(re.sub(r"\$\((\w+)\)", r"${\1}", body.replace("$$", "$")))
+    return "\n".join(rows), known
 
 
 def _tox(text: str) -> Iterator[Yield]:
@@ -56,7 +67,7 @@ def _tox(text: str) -> Iterator[Yield]:
                 yield from line_facts(item, number, "tox", Scope.DEV)
         elif key.startswith("commands"):
             for number, row in rows:
-                yield from commands.facts(re.sub(r"\{[^}]*\}", "x", row.lstrip("- ")), number, setting)
+                yield from commands.facts(re.sub(r"\{[^}]*\}", "${TOX}", row.lstrip("- ")), number, setting)
 
 
 def _nox(blob: Blob) -> Iterator[Yield]:

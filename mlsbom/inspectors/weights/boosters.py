@@ -53,7 +53,8 @@ def _xgboost(root: Any) -> Iterator[Yield]:
     if isinstance(objective, dict):
         yield from state("hyperparameter", {"name": "objective", "value": str(objective.get("name"))[:200]}, "learner.objective")
     parameters = learner.get("learner_model_param")
-    for key in ("num_feature", "num_class", "num_target") if isinstance(parameters, dict) else ():
+    parameters = parameters if isinstance(parameters, dict) else {}
+    for key in ("num_feature", "num_class", "num_target"):
         value = str(parameters.get(key, ""))
         if value and not re.fullmatch(r"\d{1,9}", value):
             yield BOUNDS.finding(f"{key} is {marks.quote(value, 60)}", evidence=seen(f"learner_model_param.{key}"))
@@ -61,10 +62,16 @@ def _xgboost(root: Any) -> Iterator[Yield]:
             yield from state("dimension", {"name": key, "value": int(value)}, f"learner_model_param.{key}")
     booster = learner.get("gradient_booster")
     model = booster.get("model") if isinstance(booster, dict) else None
-    said = model.get("gbtree_model_param", {}).get("num_trees") if isinstance(model, dict) and isinstance(model.get("gbtree_model_param"), dict) else None
+    said = (
+        model.get("gbtree_model_param", {}).get("num_trees")
+        if isinstance(model, dict) and isinstance(model.get("gbtree_model_param"), dict)
+        else None
+    )
     trees = model.get("trees") if isinstance(model, dict) else None
     if said is not None and isinstance(trees, list) and str(said) != str(len(trees)):
-        yield BOUNDS.finding(f"{marks.quote(str(said), 40)} trees are said, {len(trees)} are there", evidence=seen("gbtree_model_param.num_trees"))
+        yield BOUNDS.finding(
+            f"{marks.quote(str(said), 40)} trees are said, {len(trees)} are there", evidence=seen("gbtree_model_param.num_trees")
+        )
     for name in (learner.get("feature_names") or [])[:500]:
         yield from state("input", str(name)[:200], "learner.feature_names")
     attributes = learner.get("attributes")
@@ -77,7 +84,9 @@ def _lightgbm(text: str) -> Iterator[Yield]:
     head = dict(re.findall(r"^(\w+)=(.*)$", text[:200_000], re.M))
     yield from state("framework", "lightgbm", "header")
     yield from state("format_version", f"LightGBM {head.get('version', '')}", "version")
-    yield from state("hyperparameter", {"name": "objective", "value": head.get("objective", "")[:200]} if head.get("objective") else None, "objective")
+    yield from state(
+        "hyperparameter", {"name": "objective", "value": head.get("objective", "")[:200]} if head.get("objective") else None, "objective"
+    )
     for name in head.get("feature_names", "").split()[:500]:
         yield from state("input", name[:200], "feature_names")
     limit, said = head.get("max_feature_idx", ""), len(head.get("feature_names", "").split())

@@ -28,14 +28,23 @@ def state(field: str, value: Any, key: str | None = None, *, about: str = "file"
 
 def base(name: str, key: str, *, version: str | None = None, relation: str = "unknown", url: str | None = None) -> Reference:
     """The model that this file derives from."""
-    return Reference(kind=Kind.MODEL, name=name, role=Role.BASE, version=version, relation=relation, url=url, about="file", evidence=seen(key))
+    return Reference(
+        kind=Kind.MODEL, name=name, role=Role.BASE, version=version, relation=relation, url=url, about="file", evidence=seen(key)
+    )
 
 
-def text_finding(where: str, text: str, *, rule: Rule = METADATA_CODE, severity: Severity | None = None, evidence: Evidence | None = None) -> Iterator[Finding]:
+def text_finding(
+    where: str, text: str, *, rule: Rule = METADATA_CODE, severity: Severity | None = None, evidence: Evidence | None = None
+) -> Iterator[Finding]:
     """A finding where a text that should be data holds a command or a call; at most medium, as no loader evaluates it."""
     if found := marks.hostile(text[:200_000]):
         what, piece = found
-        yield rule.finding(f"{where} holds text that {what}: {marks.quote(piece, 120)}", evidence=evidence or seen(where), severity=severity, sure=Confidence.LOW)
+        yield rule.finding(
+            f"{where} holds text that {what}: {marks.quote(piece, 120)}",
+            evidence=evidence or seen(where),
+            severity=severity,
+            sure=Confidence.LOW,
+        )
 
 
 def hub_name(value: str) -> tuple[str, str | None]:

@@ -29,8 +29,12 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
         run = next(((k, t) for k, t in custom.parameters if marks.fetches_and_runs(t) or marks.command(t)), None)
         shown = marks.quote(custom.class_name, 100)
         if run:
-            yield CUSTOM.finding(f"custom class {shown} with the command {marks.quote(run[1], 120)} as parameter {marks.quote(run[0], 60)}",
-                                 evidence=seen("custom", offset=custom.at), severity=Severity.HIGH, phase=Phase.LOAD)  # fmt: skip
+            yield CUSTOM.finding(
+                f"custom class {shown} with the command {marks.quote(run[1], 120)} as parameter {marks.quote(run[0], 60)}",
+                evidence=seen("custom", offset=custom.at),
+                severity=Severity.HIGH,
+                phase=Phase.LOAD,
+            )
         else:
             yield CUSTOM.finding(f"custom class {shown}", evidence=seen("custom", offset=custom.at), phase=Phase.LOAD)
             for key, text in custom.parameters:

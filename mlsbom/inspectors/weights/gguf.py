@@ -21,8 +21,10 @@ RULES = (BOUNDS, ANOMALY, METADATA_CODE, *template.RULES)
 
 _KEY: Final = re.compile(r"[\w.\-/ :+@()\[\]]{1,512}")
 _STATED: Final = {
-    "name": "name", "author": "author", "organization": "supplier", "version": "version", "description": "description", "quantized_by": "producer_tool",
-    "finetune": "hint_name", "basename": "hint_name", "size_label": "hint_name", "license.link": "", "url": "", "repo_url": "", "source.url": "", "source.repo_url": "",
+    "name": "name", "author": "author", "organization": "supplier", "version": "version", "description": "description",
+    "quantized_by": "producer_tool",
+    "finetune": "hint_name", "basename": "hint_name", "size_label": "hint_name", "license.link": "", "url": "", "repo_url": "",
+    "source.url": "", "source.repo_url": "",
 }  # fmt: skip
 _TEMPLATE = "tokenizer.chat_template"
 _PLACEHOLDERS: Final = frozenset({"", "none", "n/a", "unknown", "llama", "model", "."})
@@ -49,7 +51,9 @@ def _judge(read: Gguf) -> Iterator[Yield]:
     chats: dict[str, str] = {}
     for key, value in read.values.items():
         if ".." in key or not _KEY.fullmatch(key) or key.startswith("/"):
-            yield ANOMALY.finding(f"a key that is no name: {marks.quote(key, 80)}", evidence=seen(marks.quote(key, 80), offset=read.offsets.get(key)))
+            yield ANOMALY.finding(
+                f"a key that is no name: {marks.quote(key, 80)}", evidence=seen(marks.quote(key, 80), offset=read.offsets.get(key))
+            )
         texts = [value] if isinstance(value, str) else [v for v in value.items if isinstance(v, str)] if isinstance(value, Array) else []
         for text in texts:
             if key.startswith(_TEMPLATE):
@@ -86,8 +90,10 @@ def _describe(read: Gguf) -> Iterator[Yield]:
     architecture = values.get("general.architecture")
     if isinstance(architecture, str):
         yield from state("architecture_family", architecture, "general.architecture")
-        for key, name in (("embedding_length", "hidden_size"), ("block_count", "num_hidden_layers"), ("attention.head_count", "num_attention_heads"),
-                          ("feed_forward_length", "intermediate_size"), ("vocab_size", "vocab_size"), ("expert_count", "num_experts")):  # fmt: skip
+        for key, name in (("embedding_length", "hidden_size"), ("block_count", "num_hidden_layers"), ("attention.head_count",
+            "num_attention_heads"),
+                          ("feed_forward_length", "intermediate_size"), ("vocab_size", "vocab_size"), ("expert_count",
+                          "num_experts")):  # fmt: skip
             if isinstance(count := values.get(f"{architecture}.{key}"), int):
                 yield from state("dimension", {"name": name, "value": count}, f"{architecture}.{key}")
         yield from state("context_length", values.get(f"{architecture}.context_length"), f"{architecture}.context_length")
@@ -110,14 +116,22 @@ def _describe(read: Gguf) -> Iterator[Yield]:
 def _license(values: dict[str, Any]) -> Iterator[Yield]:
     if isinstance(value := values.get("general.license"), str) and value.strip():
         name, link = values.get("general.license.name"), values.get("general.license.link")
-        yield LicenseClaim(value=value, origin="header", part="model", name=name if isinstance(name, str) else None, about="file",
-                           url=link if isinstance(link, str) else None, evidence=seen("general.license"))  # fmt: skip
+        yield LicenseClaim(
+            value=value,
+            origin="header",
+            part="model",
+            name=name if isinstance(name, str) else None,
+            about="file",
+            url=link if isinstance(link, str) else None,
+            evidence=seen("general.license"),
+        )
 
 
 def _lineage(values: dict[str, Any]) -> Iterator[Yield]:
     """general.base_model.N.* and general.dataset.N.*, tags and languages."""
     for what in ("base_model", "dataset"):
         for n in sorted({m[1] for k in values if (m := re.match(rf"general\.{what}\.(\d+)\.", k))}, key=int)[:100]:
+
             def part(name: str, *, prefix: str = f"general.{what}.{n}.") -> str | None:
                 value = values.get(prefix + name)
                 return value if isinstance(value, str) and value.strip() else None
@@ -130,7 +144,9 @@ def _lineage(values: dict[str, Any]) -> Iterator[Yield]:
             if what == "base_model":
                 yield base(name, where, version=part("version"), relation="unknown", url=url)
             else:
-                yield Reference(kind=Kind.DATASET, name=name, role=Role.TRAIN, version=part("version"), url=url, about="file", evidence=seen(where))
+                yield Reference(
+                    kind=Kind.DATASET, name=name, role=Role.TRAIN, version=part("version"), url=url, about="file", evidence=seen(where)
+                )
     for key, field in (("general.tags", "tag"), ("general.languages", "language"), ("general.datasets", "")):
         value = values.get(key)
         for item in value.items if isinstance(value, Array) else ():

@@ -1,4 +1,5 @@
-"""Older graph formats: MXNet symbols, Caffe networks, NCNN parameters, CNTK models, Paddle programs. Operators that run code, files that they name."""
+"""Older graph formats: MXNet symbols, Caffe networks, NCNN parameters, CNTK models, Paddle programs. Operators that run code, files that
+they name."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ PADDLE_CUSTOM = Rule(id="PADDLE-CUSTOM-OP", title="A Paddle program needs an ope
 CNTK = Rule(id="CNTK-NATIVE-FUNCTION", title="A CNTK model loads a native library or runs commands", severity=Severity.HIGH)
 RULES = (MXNET, CAFFE, GRAPH, PADDLE, PADDLE_CUSTOM, CNTK, METADATA_CODE)
 
-_PATH_KEYS: Final = re.compile(r"(?:library|lib|path|file|filename|source|weights|dll|so|module|mean_file|root_folder|output_db)(?:_?(?:name|path|file))?$", re.I)
+_PATH_KEYS: Final = re.compile(
+    r"(?:library|lib|path|file|filename|source|weights|dll|so|module|mean_file|root_folder|output_db)(?:_?(?:name|path|file))?$", re.I
+)
 _LIBRARY: Final = re.compile(r"\.(?:so(?:\.\d+)*|dll|dylib|pyd)$", re.I)
 _PRINTABLE: Final = re.compile(rb"[\x20-\x7e\t\n]{8,4000}")
 
@@ -58,12 +61,26 @@ def _mxnet(root: dict[str, Any]) -> Iterator[Yield]:
         counts[op] += 1
         attributes = node.get("attrs") or node.get("attr") or node.get("param") or {}
         attributes = attributes if isinstance(attributes, dict) else {}
-        library = next((str(v) for k, v in attributes.items() if isinstance(v, str) and (_PATH_KEYS.search(str(k)) or _LIBRARY.search(v)) and (leads_out(v) or _LIBRARY.search(v))), None)
+        library = next(
+            (
+                str(v)
+                for k, v in attributes.items()
+                if isinstance(v, str) and (_PATH_KEYS.search(str(k)) or _LIBRARY.search(v)) and (leads_out(v) or _LIBRARY.search(v))
+            ),
+            None,
+        )
         if library:
             out = leads_out(library)
-            yield MXNET.finding(f"operator {marks.quote(op, 60)} names {marks.quote(library, 120)}", evidence=where, severity=Severity.HIGH if out or _LIBRARY.search(library) else None, phase=Phase.LOAD)
+            yield MXNET.finding(
+                f"operator {marks.quote(op, 60)} names {marks.quote(library, 120)}",
+                evidence=where,
+                severity=Severity.HIGH if out or _LIBRARY.search(library) else None,
+                phase=Phase.LOAD,
+            )
         elif op in ("Custom", "_Native", "_NDArray", "_CrossDeviceCopyPython") or op.startswith("_Custom"):
-            yield MXNET.finding(f"operator {op} of type {marks.quote(str(attributes.get('op_type', '')), 80)}", evidence=where, phase=Phase.LOAD)
+            yield MXNET.finding(
+                f"operator {op} of type {marks.quote(str(attributes.get('op_type', '')), 80)}", evidence=where, phase=Phase.LOAD
+            )
         for key, value in attributes.items():
             if isinstance(value, str):
                 yield from text_finding(f"attribute {marks.quote(str(key), 60)} of {marks.quote(op, 60)}", value)
@@ -87,7 +104,8 @@ _PADDLE_FILES: Final = frozenset({"save", "load", "save_combine", "load_combine"
 
 
 def _paddle(blob: Blob) -> Iterator[Yield]:
-    """A ProgramDesc: blocks (1) of operators (4) with inputs (1), outputs (2), type (3), attributes (4): name (1), type (2), s (5), strings (8)."""
+    """A ProgramDesc: blocks (1) of operators (4) with inputs (1), outputs (2), type (3), attributes (4): name (1), type (2), s (5),
+    strings (8)."""
     counts: Counter[str] = Counter()
     try:
         for number, _, block, at in protobuf.fields(blob.parsed(protobuf.view)):
@@ -123,7 +141,12 @@ def _paddle_op(data: protobuf.View, base: int, counts: Counter[str]) -> Iterator
         yield PADDLE_CUSTOM.finding(f"operator {marks.quote(kind, 80)}", evidence=seen(kind, offset=base), phase=Phase.LOAD)
     for name, text in texts:
         if kind in _PADDLE_FILES and "path" in name and (out := leads_out(text)):
-            yield PADDLE.finding(f"operator {kind} names {marks.quote(text, 120)}: the path {out[1]}", evidence=seen(name, offset=base), severity=out[0], phase=Phase.LOAD)
+            yield PADDLE.finding(
+                f"operator {kind} names {marks.quote(text, 120)}: the path {out[1]}",
+                evidence=seen(name, offset=base),
+                severity=out[0],
+                phase=Phase.LOAD,
+            )
         if name not in ("op_callstack", "op_namescope"):
             yield from text_finding(f"attribute {marks.quote(name, 60)} of {marks.quote(kind, 60)}", text, evidence=seen(name, offset=base))
 
@@ -153,7 +176,9 @@ def _paddle_json(root: dict[str, Any]) -> Iterator[Yield]:
 # --- Caffe, NCNN, CNTK -------------------------------------------------------------------------------------------------------------------
 
 _LAYER_TYPE: Final = re.compile(r'\btype:\s*"?(\w+)"?')
-_FIELD: Final = re.compile(r'\b(module|layer|param_str|source|mean_file|root_folder|file_name|weights|label_map_file|name_size_file|snapshot_prefix|net|train_net|test_net)\s*:\s*"([^"\n]*)"')
+_FIELD: Final = re.compile(
+    r'\b(module|layer|param_str|source|mean_file|root_folder|file_name|weights|label_map_file|name_size_file|snapshot_prefix|net|train_net|test_net)\s*:\s*"([^"\n]*)"'
+)
 
 
 def _caffe_text(blob: Blob) -> Iterator[Yield]:
@@ -161,7 +186,11 @@ def _caffe_text(blob: Blob) -> Iterator[Yield]:
     counts = Counter(_LAYER_TYPE.findall(text))
     if counts.get("Python") or "python_param" in text:
         module = next((v for k, v in _FIELD.findall(text) if k == "module"), "")
-        yield CAFFE.finding(f"a Python layer of module {marks.quote(module, 80)}", evidence=seen("type", line=text.count(chr(10), 0, max(text.find("Python"), 0)) + 1), phase=Phase.LOAD)
+        yield CAFFE.finding(
+            f"a Python layer of module {marks.quote(module, 80)}",
+            evidence=seen("type", line=text.count(chr(10), 0, max(text.find("Python"), 0)) + 1),
+            phase=Phase.LOAD,
+        )
     for key, value in _FIELD.findall(text):
         if key in ("source", "mean_file", "root_folder", "file_name", "weights") and (out := leads_out(value)):
             severity = Severity.LOW if out[0] is Severity.HIGH and value.startswith(("/", "~")) else Severity.MEDIUM  # the trainer's disk
@@ -186,7 +215,9 @@ def _caffe_binary(blob: Blob) -> Iterator[Yield]:
                     counts[protobuf.text(part)[:100]] += 1
                 elif inner == 130 and not isinstance(part, int):
                     module = next((protobuf.text(v)[:200] for n, _, v, _ in protobuf.fields(part, at2) if n == 1), "")
-                    yield CAFFE.finding(f"a Python layer of module {marks.quote(module, 80)}", evidence=seen("python_param", offset=at2), phase=Phase.LOAD)
+                    yield CAFFE.finding(
+                        f"a Python layer of module {marks.quote(module, 80)}", evidence=seen("python_param", offset=at2), phase=Phase.LOAD
+                    )
     except Malformed as e:
         yield Shortfall(status=Status.PARTIAL, reason=str(e), evidence=seen(offset=e.offset))
     yield from _operators(counts)
@@ -228,5 +259,7 @@ def _cntk(blob: Blob) -> Iterator[Yield]:
             continue
         said.add(what)
         severity = Severity.HIGH if found and (native or marks.command(text)) else Severity.MEDIUM
-        yield CNTK.finding(marks.quote(what, 160), evidence=seen(offset=run.start()), severity=severity, phase=Phase.LOAD, sure=Confidence.MEDIUM)
+        yield CNTK.finding(
+            marks.quote(what, 160), evidence=seen(offset=run.start()), severity=severity, phase=Phase.LOAD, sure=Confidence.MEDIUM
+        )
     yield from state("framework", "cntk", "dictionary")

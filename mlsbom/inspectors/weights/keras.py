@@ -1,6 +1,8 @@
-"""Keras configurations, wherever they stand: `config.json` of a `.keras` archive, attributes of HDF5 files, TF.js topologies, SavedModel metadata.
+"""Keras configurations, wherever they stand: `config.json` of a `.keras` archive, attributes of HDF5 files, TF.js topologies, SavedModel
+metadata.
 
-`judge(config)` walks every object that names a class, module or function. Source of the forms: `keras.saving.serialization_lib` (Keras 3), the legacy
+`judge(config)` walks every object that names a class, module or function. Source of the forms: `keras.saving.serialization_lib` (Keras 3),
+the legacy
 serialiser of Keras 2, and the advisories listed in `signatures/keras/pack.toml`.
 """
 
@@ -26,7 +28,11 @@ from mlsbom.judges.targets import targets
 from mlsbom.knowledge import Packs
 from mlsbom.model import Evidence, Name, Phase, Rule, Severity, Shortfall, Status
 
-REFERENCE = Rule(id="KERAS-DANGEROUS-REFERENCE", title="A Keras configuration names a function that runs code or fetches files", severity=Severity.CRITICAL)
+REFERENCE = Rule(
+    id="KERAS-DANGEROUS-REFERENCE",
+    title="A Keras configuration names a function that runs code or fetches files",
+    severity=Severity.CRITICAL,
+)
 LAMBDA = Rule(id="KERAS-LAMBDA", title="A Keras layer carries compiled Python", severity=Severity.HIGH)
 PICKLE = Rule(id="KERAS-EMBEDDED-PICKLE", title="A Keras layer carries a pickle", severity=Severity.HIGH)
 VOCABULARY = Rule(id="KERAS-VOCABULARY-PATH", title="A Keras layer reads its vocabulary from a file or address", severity=Severity.HIGH)
@@ -34,7 +40,24 @@ CUSTOM = Rule(id="KERAS-CUSTOM-CLASS", title="A Keras configuration needs a clas
 EXTERNAL = Rule(id="HDF5-EXTERNAL", title="An HDF5 file takes data from another file", severity=Severity.HIGH)
 RULES = (REFERENCE, LAMBDA, PICKLE, VOCABULARY, CUSTOM, EXTERNAL)
 
-_NAMING: Final = frozenset({"fn", "func", "function", "callable", "call", "activation", "initializer", "loss", "metric", "target", "_target_", "method", "hook", "callback"})
+_NAMING: Final = frozenset(
+    {
+        "fn",
+        "func",
+        "function",
+        "callable",
+        "call",
+        "activation",
+        "initializer",
+        "loss",
+        "metric",
+        "target",
+        "_target_",
+        "method",
+        "hook",
+        "callback",
+    }
+)
 _LOOKUPS: Final = frozenset({"StringLookup", "IntegerLookup", "TextVectorization", "Vocabulary", "IndexLookup", "Hashing"})
 _CONFIG_ATTRIBUTES: Final = ("model_config", "training_config", "layer_config", "optimizer_config")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -53,8 +76,11 @@ class _Tables:
         self.packages = frozenset(danger["packages"])
 
 
-def judge(config: Any, packs: Packs, where: str, evidence: Evidence | None = None, *, cut: bool = False, revived: bool = False) -> Iterator[Yield]:
-    """Findings on one configuration (plain JSON data), names of its classes, and bytes that it carries as members. `cut`: it was taken from a
+def judge(
+    config: Any, packs: Packs, where: str, evidence: Evidence | None = None, *, cut: bool = False, revived: bool = False
+) -> Iterator[Yield]:
+    """Findings on one configuration (plain JSON data), names of its classes, and bytes that it carries as members. `cut`: it was taken
+    from a
     damaged file, so that a Lambda layer without its function counts as one whose function was lost. `revived`: it stands beside a graph
     (SavedModel), from which classes that are not known are built."""
     yield from _Judge(packs, where, evidence or seen(where), cut, revived).walk(config)
@@ -118,7 +144,11 @@ class _Judge:
         elif kind in self.tables.loaders:
             path = inner.get("filepath") if isinstance(inner, dict) else None
             out = leads_out(path) if isinstance(path, str) else None
-            yield from self._say(VOCABULARY if out else CUSTOM, f"layer {kind} loads another model: {marks.quote(str(path or 'by a path'), 120)}", None if out else Severity.MEDIUM)
+            yield from self._say(
+                VOCABULARY if out else CUSTOM,
+                f"layer {kind} loads another model: {marks.quote(str(path or 'by a path'), 120)}",
+                None if out else Severity.MEDIUM,
+            )
         else:
             yield from self._named(kind, module, value)
         if kind in _LOOKUPS and isinstance(inner, dict):
@@ -133,14 +163,18 @@ class _Judge:
             yield from self._say(REFERENCE, f"class {marks.quote(full, 120)}")
             return
         registered = value.get("registered_name")
-        custom = isinstance(registered, str) and ">" in registered and not registered.startswith(("keras", "Keras", "tf.", "Addons>", "TensorFlow"))
+        custom = (
+            isinstance(registered, str)
+            and ">" in registered
+            and not registered.startswith(("keras", "Keras", "tf.", "Addons>", "TensorFlow"))
+        )
         top = module.split(".")[0]
         if top in self.tables.packages and not custom:
             if kind in self.tables.classes or top != "keras" or module.count(".") >= 1:
                 return
-        elif not module and not custom and (kind in self.tables.classes or kind in self.tables.functions):
-            return
-        elif module and not custom and self.callables.judge(module, kind).good:
+        elif (not module and not custom and (kind in self.tables.classes or kind in self.tables.functions)) or (
+            module and not custom and self.callables.judge(module, kind).good
+        ):
             return
         yield from self._say(CUSTOM, f"class {marks.quote(str(registered) if custom else full, 120)}")
 
@@ -148,9 +182,11 @@ class _Judge:
         """A function by reference."""
         full = f"{module}.{name}" if module else name
         last = name.rsplit(".", 1)[-1]
-        if last in self.tables.dangerous or self.targets.is_dangerous(full) or (module != "builtins" and self.targets.is_dangerous_module(module)):
-            yield from self._say(REFERENCE, f"function {marks.quote(full, 120)}")
-        elif module == "builtins" and self.callables.judge("builtins", name).bad and self.callables.judge("builtins", name).listed:
+        if (
+            last in self.tables.dangerous
+            or self.targets.is_dangerous(full)
+            or (module != "builtins" and self.targets.is_dangerous_module(module))
+        ) or (module == "builtins" and self.callables.judge("builtins", name).bad and self.callables.judge("builtins", name).listed):
             yield from self._say(REFERENCE, f"function {marks.quote(full, 120)}")
         elif last not in self.tables.functions and module.split(".")[0] not in self.tables.packages:
             yield from self._say(CUSTOM, f"function {marks.quote(full, 120)}")
@@ -201,7 +237,9 @@ class _Judge:
             last = text.rsplit(".", 1)[-1]
             if last in self.tables.with_address and not any(_URL.match(t) for t in _texts(owner)):
                 return
-            if (last in self.tables.dangerous and last not in ("compile", "deserialize", "open")) or ("." in text and self.targets.is_dangerous(text)):
+            if (last in self.tables.dangerous and last not in ("compile", "deserialize", "open")) or (
+                "." in text and self.targets.is_dangerous(text)
+            ):
                 yield from self._say(REFERENCE, f"function {marks.quote(text, 120)} under {key}")
 
 
@@ -243,7 +281,9 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     yield from judge(root, context.packs, (context.member or context.path).rsplit("/", 1)[-1])
     compiled = root.get("compile_config")
     if isinstance(compiled, dict) and isinstance(compiled.get("optimizer"), dict):
-        yield from state("hyperparameter", {"name": "optimizer", "value": compiled["optimizer"].get("class_name")}, "compile_config.optimizer")
+        yield from state(
+            "hyperparameter", {"name": "optimizer", "value": compiled["optimizer"].get("class_name")}, "compile_config.optimizer"
+        )
 
 
 def _is_keras(root: dict[str, Any]) -> bool:
@@ -257,7 +297,12 @@ def _hdf5(blob: Blob, context: Context) -> Iterator[Yield]:
         if one.kind == "soft-link":
             continue
         out = leads_out(one.path)
-        yield EXTERNAL.finding(f"{one.kind} to {marks.quote(one.path, 160)}", evidence=seen(one.where), severity=Severity.HIGH if out else Severity.MEDIUM, phase=Phase.LOAD)
+        yield EXTERNAL.finding(
+            f"{one.kind} to {marks.quote(one.path, 160)}",
+            evidence=seen(one.where),
+            severity=Severity.HIGH if out else Severity.MEDIUM,
+            phase=Phase.LOAD,
+        )
     found = False
     for (path, name), value in sorted(read.attributes.items()):
         if name in _CONFIG_ATTRIBUTES and isinstance(value, str):
@@ -328,9 +373,16 @@ def _balanced(text: str) -> Any:
                 return json.loads(candidate).value
             except Malformed:
                 continue
-    return [_loose(piece) for piece in re.findall(r"\{[^{}]*\}", text[: 8 << 20])[:5000]] + [
-        {"class_name": m} for m in dict.fromkeys(re.findall(r'"class_name":\s*"([^"\\]{1,200})"', text))
-    ] + ([{"class_name": "Lambda", "config": {"function": [c]}} for c in re.findall(r'"function":\s*\[\s*"([A-Za-z0-9+/=\\n]{16,})', text)[:10]])
+    return (
+        [_loose(piece) for piece in re.findall(r"\{[^{}]*\}", text[: 8 << 20])[:5000]]
+        + [{"class_name": m} for m in dict.fromkeys(re.findall(r'"class_name":\s*"([^"\\]{1,200})"', text))]
+        + (
+            [
+                {"class_name": "Lambda", "config": {"function": [c]}}
+                for c in re.findall(r'"function":\s*\[\s*"([A-Za-z0-9+/=\\n]{16,})', text)[:10]
+            ]
+        )
+    )
 
 
 def _loose(piece: str) -> Any:

@@ -33,12 +33,18 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     model = "pmml" in context.formats or "openvino" in context.formats
     if document.entities:
         outside = f", one of them from {marks.quote(document.external[0], 100)}" if document.external else ""
-        yield ENTITY.finding(f"declares the entity {marks.quote(document.entities[0], 60)}{outside}", evidence=seen(line=document.line), phase=Phase.LOAD)
+        yield ENTITY.finding(
+            f"declares the entity {marks.quote(document.entities[0], 60)}{outside}", evidence=seen(line=document.line), phase=Phase.LOAD
+        )
     elif document.external and model:
         yield ENTITY.finding(f"names the DTD {marks.quote(document.external[0], 100)}", evidence=seen(line=document.line), phase=Phase.LOAD)
     for element in document.elements:
-        if element.name == "include" and ("XInclude" in str(element.attributes) or ("href" in element.attributes and "parse" in element.attributes)):
-            yield ENTITY.finding(f"includes {marks.quote(element.attributes.get('href', ''), 100)}", evidence=seen(line=element.line), phase=Phase.LOAD)
+        if element.name == "include" and (
+            "XInclude" in str(element.attributes) or ("href" in element.attributes and "parse" in element.attributes)
+        ):
+            yield ENTITY.finding(
+                f"includes {marks.quote(element.attributes.get('href', ''), 100)}", evidence=seen(line=element.line), phase=Phase.LOAD
+            )
     for target, text in document.instructions:
         if target == "xml-stylesheet" and model:
             yield from text_finding("xml-stylesheet", text)
@@ -60,7 +66,9 @@ def _pmml(document: Document) -> Iterator[Yield]:
         elif element.name == "script" or (element.name in ("Application", "Annotation", "Timestamp") and marks.hostile(element.text)):
             yield SCRIPT.finding(f"element {element.name}: {marks.quote(element.text, 120)}", evidence=seen(line=element.line))
         elif element.name == "Application":
-            yield from state("producer_tool", f"{element.attributes.get('name', '')} {element.attributes.get('version', '')}", "Header.Application")
+            yield from state(
+                "producer_tool", f"{element.attributes.get('name', '')} {element.attributes.get('version', '')}", "Header.Application"
+            )
         elif element.name == "Timestamp":
             yield from state("created", element.text, "Header.Timestamp")
         elif element.name == "Header":
@@ -89,11 +97,20 @@ def _openvino(document: Document, known: frozenset[str]) -> Iterator[Yield]:
             old = version.isdigit() and int(version) <= _OLD_IR
             if library:
                 out = leads_out(library)
-                yield LAYER.finding(f"layer type {marks.quote(kind, 60)} from library {marks.quote(library, 100)}", evidence=seen(element.attributes.get("name"), line=element.line),
-                                    severity=Severity.HIGH if out else None, phase=Phase.LOAD)  # fmt: skip
-            elif (opset and not _OPSET.fullmatch(opset)) or (not old and kind not in known and not (opset and _OPSET.fullmatch(opset) and opset != "extension")):
-                yield LAYER.finding(f"layer type {marks.quote(kind, 60)} of {marks.quote(opset, 40) or 'no opset'}", evidence=seen(element.attributes.get("name"), line=element.line),
-                                    phase=Phase.LOAD)  # fmt: skip
+                yield LAYER.finding(
+                    f"layer type {marks.quote(kind, 60)} from library {marks.quote(library, 100)}",
+                    evidence=seen(element.attributes.get("name"), line=element.line),
+                    severity=Severity.HIGH if out else None,
+                    phase=Phase.LOAD,
+                )
+            elif (opset and not _OPSET.fullmatch(opset)) or (
+                not old and kind not in known and not (opset and _OPSET.fullmatch(opset) and opset != "extension")
+            ):
+                yield LAYER.finding(
+                    f"layer type {marks.quote(kind, 60)} of {marks.quote(opset, 40) or 'no opset'}",
+                    evidence=seen(element.attributes.get("name"), line=element.line),
+                    phase=Phase.LOAD,
+                )
         elif element.name == "data" and "offset" in element.attributes:
             for key in ("offset", "size"):
                 text = element.attributes.get(key, "0")

@@ -19,7 +19,10 @@ OBJECT = Rule(id="MSGPACK-OBJECT", title="A MessagePack checkpoint holds what is
 CODE = Rule(id="MSGPACK-CODE", title="A MessagePack checkpoint holds code under a key that names code", severity=Severity.HIGH)
 RULES = (BOUNDS, OBJECT, CODE, METADATA_CODE)
 
-_CODE_KEY: Final = re.compile(r"(?:^|/)(?:.*_)?(?:transform|code|fn|func|function|lambda|callable|hook|init|exec|eval|script|command|cmd|__reduce__|__\w+__)(?:_\w+)?$", re.I)
+_CODE_KEY: Final = re.compile(
+    r"(?:^|/)(?:.*_)?(?:transform|code|fn|func|function|lambda|callable|hook|init|exec|eval|script|command|cmd|__reduce__|__\w+__)(?:_\w+)?$",
+    re.I,
+)
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
@@ -37,12 +40,15 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
             continue
         what, piece = found
         named = _CODE_KEY.search(path) is not None
-        yield (CODE if named else METADATA_CODE).finding(f"{marks.quote(path, 80)} holds text that {what}: {marks.quote(piece, 120)}",
-                                                         evidence=seen(marks.quote(path, 100)), sure=Confidence.MEDIUM if named else Confidence.LOW)  # fmt: skip
+        yield (CODE if named else METADATA_CODE).finding(
+            f"{marks.quote(path, 80)} holds text that {what}: {marks.quote(piece, 120)}",
+            evidence=seen(marks.quote(path, 100)),
+            sure=Confidence.MEDIUM if named else Confidence.LOW,
+        )
     if read.broken:
         yield Shortfall(status=Status.PARTIAL, reason=read.broken, evidence=seen(offset=read.broken_at))
-    elif read.trailing > 1 and (what := marks.sniff(blob.read_at(read.trailing_at, 4096))):
-        yield OBJECT.finding(f"{read.trailing} bytes behind the document begin like a {what}", evidence=seen(offset=read.trailing_at))
+    elif read.trailing > 1 and (hidden := marks.sniff(blob.read_at(read.trailing_at, 4096))):
+        yield OBJECT.finding(f"{read.trailing} bytes behind the document begin like a {hidden}", evidence=seen(offset=read.trailing_at))
         yield Member(name="trailing", blob=blob.window(read.trailing_at, read.trailing, "trailing"))
     if len(read.tensors):
         table = read.tensors.table()

@@ -30,12 +30,19 @@ _SEEN: Final = Evidence(offset=0, technique=Technique.BINARY, confidence=1.0)
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     """An `.npy` file, or the arrays of an `.npz` as one table."""
     if blob.head.startswith(b"\x93NUMPY"):
-        yield from _array(blob)
+        yield from _array(blob, alone=not _parent(context).endswith(".npz"))
     elif "npz" in context.formats:
         yield from _archive(blob, context)
 
 
-def _array(blob: Blob) -> Iterator[Yield]:
+def _parent(context: Context) -> str:
+    """The name of what this blob is a member of, or an empty string."""
+    chain = f"{context.path}!/{context.member}".split("!/") if context.member else [context.path]
+    return chain[-2].lower() if len(chain) > 1 else ""
+
+
+def _array(blob: Blob, *, alone: bool) -> Iterator[Yield]:
+    """One array; its table is the archive's where it is a member of an `.npz`."""
     try:
         header = blob.parsed(read_npy)
     except Malformed as e:
@@ -56,7 +63,7 @@ def _array(blob: Blob) -> Iterator[Yield]:
         end = header.data + header.itemsize * header.count
         if header.itemsize and end < blob.size and "pickle" in identify(blob.window(end, blob.size - end), ""):
             yield Member(name="trailing", blob=blob.window(end, blob.size - end))
-    made = None if why else table_of([_tensor("", header)])
+    made = table_of([_tensor("", header)]) if alone and not why else None
     if made is not None:
         yield made
 

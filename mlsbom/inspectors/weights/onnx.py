@@ -22,8 +22,10 @@ BOUNDS = Rule(id="ONNX-BOUNDS", title="A tensor has an impossible shape", severi
 RULES = (EXTERNAL, DOMAIN, PYTHON, BOUNDS, METADATA_CODE)
 
 _PYTHON = re.compile(r"Py(?:thon)?(?:[A-Z_]\w*)?")
-_STATED = {"author": "author", "description": "description", "version": "version", "task": "task", "library": "library", "model_author": "author", "name": "name",
-           "model_name": "name", "date": "created", "producer": "producer_tool", "company": "supplier", "stride": "", "imgsz": ""}  # fmt: skip
+_STATED = {"author": "author", "description": "description", "version": "version", "task": "task", "library": "library",
+    "model_author": "author", "name": "name",
+           "model_name": "name", "date": "created", "producer": "producer_tool", "company": "supplier", "stride": "",
+           "imgsz": ""}  # fmt: skip
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
@@ -38,11 +40,17 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
         seen_places.add(one.location)
         if found := leads_out(one.location):
             severity, why = found
-            yield EXTERNAL.finding(f"data of a tensor in {marks.quote(one.location)}: the path {why}", evidence=seen(one.tensor or None, offset=one.at),
-                                   severity=severity, phase=Phase.LOAD)  # fmt: skip
+            yield EXTERNAL.finding(
+                f"data of a tensor in {marks.quote(one.location)}: the path {why}",
+                evidence=seen(one.tensor or None, offset=one.at),
+                severity=severity,
+                phase=Phase.LOAD,
+            )
         for what, text in (("offset", one.offset), ("length", one.length)):
             if text and not re.fullmatch(r"\d{1,19}", text):
-                yield BOUNDS.finding(f"the {what} of external data is {marks.quote(text, 60)}", evidence=seen(one.tensor or None, offset=one.at))
+                yield BOUNDS.finding(
+                    f"the {what} of external data is {marks.quote(text, 60)}", evidence=seen(one.tensor or None, offset=one.at)
+                )
     for why, at in read.bounds[:20]:
         yield BOUNDS.finding(marks.quote(why), evidence=seen(offset=at))
     for where, text, at in read.texts:
@@ -60,14 +68,26 @@ def _operators(read: Onnx, domains: frozenset[str], libraries: frozenset[str], p
         where = seen(f"{domain}::{kind}" if domain else kind, offset=read.where[domain, kind])
         known = domain in domains
         runs_python = kind in python or (not known and _PYTHON.fullmatch(kind) is not None)
-        yield Name(kind="operator", name=f"{domain}::{kind}" if domain else kind, count=count, judged="dangerous" if runs_python else "" if known else "unknown", evidence=where)
+        yield Name(
+            kind="operator",
+            name=f"{domain}::{kind}" if domain else kind,
+            count=count,
+            judged="dangerous" if runs_python else "" if known else "unknown",
+            evidence=where,
+        )
         if (domain, kind) in local:
             continue
         if runs_python:
-            yield PYTHON.finding(f"operator {marks.quote(kind, 80)} of domain {marks.quote(domain, 80) or 'ai.onnx'}", evidence=where, phase=Phase.LOAD)
+            yield PYTHON.finding(
+                f"operator {marks.quote(kind, 80)} of domain {marks.quote(domain, 80) or 'ai.onnx'}", evidence=where, phase=Phase.LOAD
+            )
         elif not known:
-            yield DOMAIN.finding(f"operator {marks.quote(kind, 80)} of domain {marks.quote(domain, 80)}", evidence=where,
-                                 severity=Severity.LOW if domain in libraries else None, phase=Phase.LOAD)  # fmt: skip
+            yield DOMAIN.finding(
+                f"operator {marks.quote(kind, 80)} of domain {marks.quote(domain, 80)}",
+                evidence=where,
+                severity=Severity.LOW if domain in libraries else None,
+                phase=Phase.LOAD,
+            )
 
 
 def _describe(read: Onnx) -> Iterator[Yield]:

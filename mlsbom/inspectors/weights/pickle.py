@@ -54,15 +54,16 @@ NAMES_LIMIT: Final = 5000
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     """Findings, names, tensors and statements of all streams; nested pickles that loading unpickles as members."""
-    if not {"pickle", "torch-legacy"} & set(context.formats):
-        if not _named_as_pickle(context):
-            return
-        first = blob.parsed(read_pickles).streams[:1]
-        if not first or not (first[0].stopped or first[0].names):
-            yield rules.MALFORMED.finding(f"named as a pickle, but its content is {context.formats[0]}", evidence=_at(0))
-            yield Shortfall(status=Status.PARTIAL, reason="no pickle can be read from a file that is named as one", evidence=_at(0))
-            return
+    looks = bool({"pickle", "torch-legacy"} & set(context.formats))
+    named = _named_as_pickle(context)
+    if not looks and not named:
+        return
     pickles = blob.parsed(read_pickles)
+    if not blob.head.startswith(b"\x80") and not any(s.stopped or s.names for s in pickles.streams):
+        if named:  # otherwise it is text that begins like one
+            yield rules.MALFORMED.finding(f"named as a pickle, but its content is {_content(context)}", evidence=_at(0))
+            yield Shortfall(status=Status.PARTIAL, reason="no pickle can be read from a file that is named as one", evidence=_at(0))
+        return
     judge = callables(context.packs)
     folder = Folder(judge, context.budget)
     for stream in _flat(pickles.streams):
@@ -74,11 +75,16 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     yield from table(blob, pickles)
 
 
+def _content(context: Context) -> str:
+    """What a file is, beside a pickle."""
+    return next((f for f in context.formats if f not in ("pickle", "torch-legacy")), "unknown")
+
+
 def _named_as_pickle(context: Context) -> bool:
-    """Whether a file that does not look like one is named as a pickle, and is not of another format that a loader would find in it."""
-    first = context.formats[0] if context.formats else "unknown"
+    """Whether a file is named as a pickle, and is not of another format that a loader would find in it."""
     name = (context.member or context.path).lower()
-    return name.endswith(PLAIN_NAMES) and first not in ("empty", "lfs-pointer", "annex-link") and FAMILY.get(first) not in _LOADED
+    other = _content(context)
+    return name.endswith(PLAIN_NAMES) and other not in ("empty", "lfs-pointer", "annex-link") and FAMILY.get(other) not in _LOADED
 
 
 def _flat(streams: tuple[Stream, ...] | list[Stream]) -> Iterator[Stream]:

@@ -17,16 +17,83 @@ DISGUISED = Rule(id="EXECUTABLE-DISGUISED", title="A program stands under a name
 PACKAGE = Rule(id="PACKAGE-IN-REPOSITORY", title="An installable package lies among models", severity=Severity.MEDIUM)
 RULES = (NATIVE, DISGUISED, PACKAGE)
 
-_DATA_NAMES: Final = frozenset({
-    "gguf", "ggml", "safetensors", "onnx", "bin", "pt", "pth", "ckpt", "pkl", "pickle", "joblib", "npy", "npz", "h5", "hdf5", "keras", "tflite", "pb", "msgpack", "json", "jsonl", "txt", "md", "csv", "tsv",
-    "parquet", "arrow", "yaml", "yml", "toml", "png", "jpg", "jpeg", "gif", "wav", "mp3", "mp4", "model", "weights", "params", "mlmodel", "xml", "pdparams", "pdmodel", "nemo", "mar", "skops", "jinja", "dat",
-    "data", "vocab", "cfg", "ini", "t7", "rds", "rda", "ubj", "cbm", "pmml", "html",
-})  # fmt: skip
+_DATA_NAMES: Final = frozenset(
+    {
+        "gguf",
+        "ggml",
+        "safetensors",
+        "onnx",
+        "bin",
+        "pt",
+        "pth",
+        "ckpt",
+        "pkl",
+        "pickle",
+        "joblib",
+        "npy",
+        "npz",
+        "h5",
+        "hdf5",
+        "keras",
+        "tflite",
+        "pb",
+        "msgpack",
+        "json",
+        "jsonl",
+        "txt",
+        "md",
+        "csv",
+        "tsv",
+        "parquet",
+        "arrow",
+        "yaml",
+        "yml",
+        "toml",
+        "png",
+        "jpg",
+        "jpeg",
+        "gif",
+        "wav",
+        "mp3",
+        "mp4",
+        "model",
+        "weights",
+        "params",
+        "mlmodel",
+        "xml",
+        "pdparams",
+        "pdmodel",
+        "nemo",
+        "mar",
+        "skops",
+        "jinja",
+        "dat",
+        "data",
+        "vocab",
+        "cfg",
+        "ini",
+        "t7",
+        "rds",
+        "rda",
+        "ubj",
+        "cbm",
+        "pmml",
+        "html",
+    }
+)
 _SCRIPTS: Final = re.compile(r"(?:^|/)(?:tools?|scripts?|bin|examples?|docs?|ci|\.github|tests?|build|docker|deploy)/")
-_SOURCE: Final = re.compile(r"\.(?:py|sh|bash|zsh|pl|rb|js|mjs|cjs|ts|lua|php|awk|tcl|fish|ps1|r|jl)$|(?:^|/)(?:gradlew|configure|mvnw|run|makefile)$")
+_SOURCE: Final = re.compile(
+    r"\.(?:py|sh|bash|zsh|pl|rb|js|mjs|cjs|ts|lua|php|awk|tcl|fish|ps1|r|jl)$|(?:^|/)(?:gradlew|configure|mvnw|run|makefile)$"
+)
 _TEXT: Final = re.compile(rb"[\x20-\x7e\t\n]{16,4000}")
 _LOOK: Final = 8 << 20
-_PROGRAMS: Final = {"elf": "ELF program or library", "pe": "Windows program or library", "macho": "Mach-O program or library", "wasm": "WebAssembly module", "java-class": "Java class"}
+_PROGRAMS: Final = {
+    "elf": "ELF program or library",
+    "pe": "Windows program or library",
+    "macho": "Mach-O program or library",
+    "wasm": "WebAssembly module",
+    "java-class": "Java class",
+}
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
@@ -43,14 +110,18 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     if kind == "script":
         head = blob.read_at(0, _LOOK)
         script = head.split(b"\0", 1)[0] if b"\0" in head else head
-        if disguised and not ("markdown" in context.formats):
+        if disguised and "markdown" not in context.formats:
             yield DISGUISED.finding(f"a script named like data (.{suffix})", evidence=seen(offset=0), phase=Phase.OTHER)
         elif context.member or inner:
             yield NATIVE.finding("a script in a model archive", evidence=seen(offset=0), severity=Severity.MEDIUM)
         elif not _SOURCE.search(path) and not _SCRIPTS.search(path):
             yield NATIVE.finding("a script", evidence=seen(offset=0), severity=Severity.INFO)
         if (context.member or disguised or inner or lua) and (found := marks.command(script.decode("latin-1"))):
-            yield NATIVE.finding(f"a script that {found[0]}: {marks.quote(found[1], 120)}", evidence=seen(offset=0), severity=Severity.HIGH if found[0] != "runs a shell command" else Severity.MEDIUM)
+            yield NATIVE.finding(
+                f"a script that {found[0]}: {marks.quote(found[1], 120)}",
+                evidence=seen(offset=0),
+                severity=Severity.HIGH if found[0] != "runs a shell command" else Severity.MEDIUM,
+            )
     else:
         rule = DISGUISED if disguised else NATIVE
         yield rule.finding(f"{'a llamafile, an ' if lua else ''}{_PROGRAMS[kind]}", evidence=seen(offset=0))
@@ -62,19 +133,26 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
 
 
 def _is_llamafile(blob: Blob, path: str, kind: str) -> bool:
-    return kind in ("pe", "elf", "macho", "script") and (path.endswith(".llamafile") or b"llamafile" in blob.head[:4096] or blob.head.startswith(b"MZqFpD"))
+    return kind in ("pe", "elf", "macho", "script") and (
+        path.endswith(".llamafile") or b"llamafile" in blob.head[:4096] or blob.head.startswith(b"MZqFpD")
+    )
 
 
 def _inner_model(blob: Blob, kind: str) -> int:
     """The offset of a GGUF header inside, 0 where none is near the start or in a zip that stores it (archive rules find that one)."""
     at = 0
     tail = b""
+    piece: bytes
     for piece in blob.chunks(1 << 20):
         data = tail + piece
         found = data.find(b"GGUF")
         while found >= 0:
             where = at - len(tail) + found
-            if where and int.from_bytes(blob.read_at(where + 4, 4), "little") in (1, 2, 3) and int.from_bytes(blob.read_at(where + 16, 8), "little") < 1 << 20:
+            if (
+                where
+                and int.from_bytes(blob.read_at(where + 4, 4), "little") in (1, 2, 3)
+                and int.from_bytes(blob.read_at(where + 16, 8), "little") < 1 << 20
+            ):
                 return where
             found = data.find(b"GGUF", found + 4)
         tail = data[-3:]
@@ -95,4 +173,9 @@ def _texts(blob: Blob, lua: bool) -> Iterator[Yield]:
         said += 1
         fetch = re.search(r"\b(?:curl|wget|iwr|invoke-webrequest)\b[^\n]{0,200}https?://", text, re.I)
         strong = found[0] != "runs a shell command" or fetch
-        yield NATIVE.finding(f"a text in the program {found[0]}: {marks.quote(text, 120)}", evidence=seen(offset=run.start()), severity=Severity.HIGH if strong else Severity.MEDIUM, sure=Confidence.MEDIUM)
+        yield NATIVE.finding(
+            f"a text in the program {found[0]}: {marks.quote(text, 120)}",
+            evidence=seen(offset=run.start()),
+            severity=Severity.HIGH if strong else Severity.MEDIUM,
+            sure=Confidence.MEDIUM,
+        )

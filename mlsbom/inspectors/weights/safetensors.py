@@ -20,14 +20,18 @@ HIDDEN = Rule(id="SAFETENSORS-HIDDEN-DATA", title="Bytes that no tensor covers h
 RULES = (SPEC, HIDDEN, METADATA_CODE)
 
 _STATED = {
-    "modelspec.title": "name", "modelspec.author": "author", "modelspec.description": "description", "modelspec.architecture": "architecture",
+    "modelspec.title": "name", "modelspec.author": "author", "modelspec.description": "description",
+    "modelspec.architecture": "architecture",
     "modelspec.date": "created", "modelspec.tags": "tag", "modelspec.usage_hint": "usage", "modelspec.implementation": "library",
-    "version": "version", "modelspec.sai_model_spec": "format_version", "description": "description", "author": "author", "architecture": "architecture",
-    "model_type": "architecture_family", "ss_sd_scripts_commit_hash": "producer_tool", "training_dataset": "training_data", "ss_training_comment": "training",
+    "version": "version", "modelspec.sai_model_spec": "format_version", "description": "description", "author": "author",
+    "architecture": "architecture",
+    "model_type": "architecture_family", "ss_sd_scripts_commit_hash": "producer_tool", "training_dataset": "training_data",
+    "ss_training_comment": "training",
     "created": "created", "date": "created",
 }  # fmt: skip
 """Keys of `__metadata__` -> fields (Stability AI ModelSpec 1.0.1; sd-scripts' `ss_*`)."""
-_BASES = {"base_model": "unknown", "base_model_name_or_path": "adapter", "ss_base_model_version": "adapter", "ss_sd_model_name": "adapter", "modelspec.merged_from": "merge",
+_BASES = {"base_model": "unknown", "base_model_name_or_path": "adapter", "ss_base_model_version": "adapter", "ss_sd_model_name": "adapter",
+    "modelspec.merged_from": "merge",
           "modelspec.base_model": "unknown", "ss_base_model": "adapter"}  # fmt: skip
 _FRAMEWORKS = {"pt": "pytorch", "tf": "tensorflow", "flax": "flax", "mlx": "mlx", "np": "numpy", "paddle": "paddle"}
 
@@ -42,7 +46,9 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
         return
     if read.problems:
         more = f" (and {len(read.problems) - 1} more)" if len(read.problems) > 1 else ""
-        yield SPEC.finding(read.problems[0][1], evidence=seen(offset=8), data=(("problems", str(len(read.problems))), ("more", more.strip())))
+        yield SPEC.finding(
+            read.problems[0][1], evidence=seen(offset=8), data=(("problems", str(len(read.problems))), ("more", more.strip()))
+        )
     if not read.complete:
         yield Shortfall(status=Status.PARTIAL, reason="tensors end past the file: it is cut, or its header is wrong")
     for offset, size in read.gaps[:1000]:

@@ -18,15 +18,86 @@ REFERENCE = Rule(id="SKOPS-REFERENCE", title="A skops file names a type that is 
 MISMATCH = Rule(id="SKOPS-LOADER-MISMATCH", title="A skops node has a loader that does not fit its type", severity=Severity.HIGH)
 RULES = (REFERENCE, MISMATCH)
 
-_CALLING: Final = frozenset({"MethodNode", "OperatorFuncNode", "PartialNode", "FunctionNode", "ReduceNode", "CachedNode", "_DictWithDeprecatedKeysNode", "UfuncNode", "TypeNode", "TreeNode", "ConstructorFromRawNode"})
-_LOADERS: Final = frozenset({
-    "DictNode", "ListNode", "SetNode", "TupleNode", "FunctionNode", "PartialNode", "TypeNode", "SliceNode", "ObjectNode", "MethodNode", "JsonNode", "BytesNode", "BytearrayNode", "OperatorFuncNode",
-    "NdArrayNode", "MaskedArrayNode", "RandomStateNode", "RandomGeneratorNode", "SparseMatrixNode", "DefaultDictNode", "OrderedDictNode", "TreeNode", "SGDNode", "ReduceNode", "DatetimeNode",
-    "_DictWithDeprecatedKeysNode", "DtypeNode", "CachedNode", "EnumNode", "LossNode", "KDTreeNode", "UfuncNode", "FrozenSetNode", "BunchNode", "ConstructorFromRawNode", "QuantileForestNode",
-    "DatetimeTimedeltaNode", "ComplexNode", "PathNode", "NamedTupleNode", "CounterNode", "DequeNode", "ShapeNode",
-})  # fmt: skip
-_DATA: Final = frozenset({"builtins.dict", "builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset", "builtins.str", "builtins.int", "builtins.float", "builtins.bool", "builtins.bytes",
-                          "builtins.bytearray", "builtins.slice", "builtins.complex", "builtins.NoneType"})  # fmt: skip
+_CALLING: Final = frozenset(
+    {
+        "MethodNode",
+        "OperatorFuncNode",
+        "PartialNode",
+        "FunctionNode",
+        "ReduceNode",
+        "CachedNode",
+        "_DictWithDeprecatedKeysNode",
+        "UfuncNode",
+        "TypeNode",
+        "TreeNode",
+        "ConstructorFromRawNode",
+    }
+)
+_LOADERS: Final = frozenset(
+    {
+        "DictNode",
+        "ListNode",
+        "SetNode",
+        "TupleNode",
+        "FunctionNode",
+        "PartialNode",
+        "TypeNode",
+        "SliceNode",
+        "ObjectNode",
+        "MethodNode",
+        "JsonNode",
+        "BytesNode",
+        "BytearrayNode",
+        "OperatorFuncNode",
+        "NdArrayNode",
+        "MaskedArrayNode",
+        "RandomStateNode",
+        "RandomGeneratorNode",
+        "SparseMatrixNode",
+        "DefaultDictNode",
+        "OrderedDictNode",
+        "TreeNode",
+        "SGDNode",
+        "ReduceNode",
+        "DatetimeNode",
+        "_DictWithDeprecatedKeysNode",
+        "DtypeNode",
+        "CachedNode",
+        "EnumNode",
+        "LossNode",
+        "KDTreeNode",
+        "UfuncNode",
+        "FrozenSetNode",
+        "BunchNode",
+        "ConstructorFromRawNode",
+        "QuantileForestNode",
+        "DatetimeTimedeltaNode",
+        "ComplexNode",
+        "PathNode",
+        "NamedTupleNode",
+        "CounterNode",
+        "DequeNode",
+        "ShapeNode",
+    }
+)
+_DATA: Final = frozenset(
+    {
+        "builtins.dict",
+        "builtins.list",
+        "builtins.tuple",
+        "builtins.set",
+        "builtins.frozenset",
+        "builtins.str",
+        "builtins.int",
+        "builtins.float",
+        "builtins.bool",
+        "builtins.bytes",
+        "builtins.bytearray",
+        "builtins.slice",
+        "builtins.complex",
+        "builtins.NoneType",
+    }
+)
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
@@ -55,14 +126,25 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
             continue
         said.add(full)
         judged = judge.judge(module, name)
-        plain = full in _DATA or loader in ("MethodNode", "ReduceNode") and judged.kind is Kind.STATE
+        plain = full in _DATA or (loader in ("MethodNode", "ReduceNode") and judged.kind is Kind.STATE)
         if not plain and (names.is_dangerous(full) or (judged.kind is Kind.DANGEROUS and loader != "RandomGeneratorNode")):
-            yield REFERENCE.finding(f"{marks.quote(full, 120)} by {marks.quote(str(loader), 40)}", evidence=seen(path[:200]), phase=Phase.LOAD)
-        elif not plain and judged.kind in (Kind.UNKNOWN, Kind.DUAL) and not names.judge(full) == "fine":
-            yield REFERENCE.finding(f"{marks.quote(full, 120)}, which no list knows", evidence=seen(path[:200]),
-                                    severity=Severity.LOW if module == "__main__" else Severity.MEDIUM, phase=Phase.LOAD)
+            yield REFERENCE.finding(
+                f"{marks.quote(full, 120)} by {marks.quote(str(loader), 40)}", evidence=seen(path[:200]), phase=Phase.LOAD
+            )
+        elif not plain and judged.kind in (Kind.UNKNOWN, Kind.DUAL) and names.judge(full) != "fine":
+            yield REFERENCE.finding(
+                f"{marks.quote(full, 120)}, which no list knows",
+                evidence=seen(path[:200]),
+                severity=Severity.LOW if module == "__main__" else Severity.MEDIUM,
+                phase=Phase.LOAD,
+            )
         if isinstance(loader, str) and loader not in _LOADERS:
-            yield MISMATCH.finding(f"loader {marks.quote(loader, 60)} of {marks.quote(full, 100)} is not one of skops", evidence=seen(path[:200]), severity=Severity.MEDIUM, phase=Phase.LOAD)
+            yield MISMATCH.finding(
+                f"loader {marks.quote(loader, 60)} of {marks.quote(full, 100)} is not one of skops",
+                evidence=seen(path[:200]),
+                severity=Severity.MEDIUM,
+                phase=Phase.LOAD,
+            )
         elif loader == "OperatorFuncNode" and module not in ("operator", "_operator"):
             yield MISMATCH.finding(f"OperatorFuncNode of {marks.quote(full, 100)}", evidence=seen(path[:200]), phase=Phase.LOAD)
         elif loader == "MethodNode" and isinstance(content := value.get("content"), dict):
@@ -80,7 +162,13 @@ def _method(content: dict[str, Any], full: str, path: str) -> Iterator[Yield]:
     if isinstance(owner, dict) and isinstance(owner.get("__module__"), str):
         real = f"{owner['__module__']}.{owner.get('__class__')}"
         if real != full:
-            yield MISMATCH.finding(f"MethodNode of {marks.quote(full, 80)} on an object of {marks.quote(real, 80)}", evidence=seen(path[:200]), phase=Phase.LOAD)
+            yield MISMATCH.finding(
+                f"MethodNode of {marks.quote(full, 80)} on an object of {marks.quote(real, 80)}",
+                evidence=seen(path[:200]),
+                phase=Phase.LOAD,
+            )
     func = content.get("func")
     if isinstance(func, str) and func.startswith("__") and func.endswith("__"):
-        yield MISMATCH.finding(f"MethodNode calls {marks.quote(func, 60)} of {marks.quote(full, 80)}", evidence=seen(path[:200]), phase=Phase.LOAD)
+        yield MISMATCH.finding(
+            f"MethodNode calls {marks.quote(func, 60)} of {marks.quote(full, 80)}", evidence=seen(path[:200]), phase=Phase.LOAD
+        )

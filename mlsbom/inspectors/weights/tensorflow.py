@@ -42,7 +42,15 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
         for text in blob.parsed(tensorflow.read_keras_metadata):
             yield from _keras(text, context)
         return
-    reader = {"saved-model": tensorflow.read_saved_model, "meta-graph": tensorflow.read_meta_graph}.get(context.formats[0] if context.formats else "", tensorflow.read_graph)
+    if "text" in context.formats:
+        graphs = blob.parsed(tensorflow.read_text)
+        if graphs.nodes:
+            yield from judge(graphs, context.packs)
+            yield from _describe(graphs)
+        return
+    reader = {"saved-model": tensorflow.read_saved_model, "meta-graph": tensorflow.read_meta_graph}.get(
+        context.formats[0] if context.formats else "", tensorflow.read_graph
+    )
     graphs = blob.parsed(reader)
     yield from judge(graphs, context.packs)
     for text in graphs.metadata:
@@ -63,19 +71,32 @@ def judge(graphs: Graphs, packs: Packs) -> Iterator[Yield]:
             rule, because, severity = found
             if (rule.id, because) not in said:
                 said.add((rule.id, because))
-                yield rule.finding(because, evidence=seen(f"{node.graph}/{node.name}".lstrip("/"), offset=node.at), severity=severity, phase=Phase.LOAD)
+                yield rule.finding(
+                    because, evidence=seen(f"{node.graph}/{node.name}".lstrip("/"), offset=node.at), severity=severity, phase=Phase.LOAD
+                )
         for key, text in node.texts:
-            if node.op != "Const" or len(text) < 2000:
-                if marks.hostile(text):
-                    yield from text_finding(f"attribute {marks.quote(key, 60)} of {marks.quote(node.op, 60)}", text, evidence=seen(node.name, offset=node.at))
+            if (node.op != "Const" or len(text) < 2000) and marks.hostile(text):
+                yield from text_finding(
+                    f"attribute {marks.quote(key, 60)} of {marks.quote(node.op, 60)}", text, evidence=seen(node.name, offset=node.at)
+                )
     for op, count in sorted(counts.items()):
-        yield Name(kind="operator", name=marks.quote(op, 200), count=count, judged="dangerous" if op in ops.dangerous else "", evidence=seen("graph_def"))
+        yield Name(
+            kind="operator",
+            name=marks.quote(op, 200),
+            count=count,
+            judged="dangerous" if op in ops.dangerous else "",
+            evidence=seen("graph_def"),
+        )
     for asset in graphs.assets:
         if out := leads_out(asset):
-            yield DANGEROUS.finding(f"an asset {marks.quote(asset, 120)}: the path {out[1]}", evidence=seen("asset_file_def"), phase=Phase.LOAD)
+            yield DANGEROUS.finding(
+                f"an asset {marks.quote(asset, 120)}: the path {out[1]}", evidence=seen("asset_file_def"), phase=Phase.LOAD
+            )
 
 
-def _node(node: Node, ops: Ops, constants: dict[tuple[str, str], list[str]], functions: set[str]) -> Iterator[tuple[Rule, str, Severity | None]]:
+def _node(
+    node: Node, ops: Ops, constants: dict[tuple[str, str], list[str]], functions: set[str]
+) -> Iterator[tuple[Rule, str, Severity | None]]:
     if node.op in ops.known and not node.texts:
         return
     shown = marks.quote(node.op, 80)
@@ -97,7 +118,12 @@ def _node(node: Node, ops: Ops, constants: dict[tuple[str, str], list[str]], fun
     elif node.op and node.op not in ops.known and node.op not in functions and not node.op.startswith("_"):
         yield REVIEW, f"operator {shown} is not part of TensorFlow", None
     for key, text in node.texts:
-        if key.lower() in _PATHS and node.op not in ("VarHandleOp", "HashTableV2", "Const") and (out := leads_out(text)) and out[0] is Severity.HIGH:
+        if (
+            key.lower() in _PATHS
+            and node.op not in ("VarHandleOp", "HashTableV2", "Const")
+            and (out := leads_out(text))
+            and out[0] is Severity.HIGH
+        ):
             yield REVIEW, f"{shown}{where} names {marks.quote(text, 100)}: the path {out[1]}", None
 
 

@@ -33,11 +33,18 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
         if name.startswith("Flex") and (flex in ops.dangerous or flex in ops.files):
             yield DANGEROUS.finding(f"operator {marks.quote(name, 80)}", evidence=where, phase=Phase.LOAD)
         elif name.startswith("Flex") and flex in ops.known:
-            yield CUSTOM.finding(f"operator {marks.quote(name, 80)} needs TensorFlow beside TensorFlow Lite", evidence=where, severity=Severity.LOW)
+            yield CUSTOM.finding(
+                f"operator {marks.quote(name, 80)} needs TensorFlow beside TensorFlow Lite", evidence=where, severity=Severity.LOW
+            )
         elif name not in known:
             yield CUSTOM.finding(f"operator {marks.quote(name, 80)}", evidence=where, phase=Phase.LOAD)
     for code, count in sorted(read.operators.items()):
-        yield Name(kind="operator", name=builtin[code] if 0 <= code < len(builtin) and builtin[code] else f"BUILTIN_{code}", count=count, evidence=seen("operator_codes"))
+        yield Name(
+            kind="operator",
+            name=builtin[code] if 0 <= code < len(builtin) and builtin[code] else f"BUILTIN_{code}",
+            count=count,
+            evidence=seen("operator_codes"),
+        )
     yield from text_finding("description", read.description)
     if len(read.tensors):
         table = read.tensors.table()

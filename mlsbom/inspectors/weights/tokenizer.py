@@ -58,7 +58,11 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     if read.model is None:
         return
     raw = bytes(read.model.vocab)
-    value: dict[str, Any] = {"algorithm": read.model.type or "unknown", "vocabulary": _count(raw), "digest": hashlib.sha256(raw).hexdigest()}
+    value: dict[str, Any] = {
+        "algorithm": read.model.type or "unknown",
+        "vocabulary": _count(raw),
+        "digest": hashlib.sha256(raw).hexdigest(),
+    }
     yield Statement(field="tokenizer", value=value, evidence=Evidence(key="model", technique=Technique.MANIFEST, confidence=0.9))
     yield from _added(read.added_tokens)
     for name, part in (("pre_tokenizer", bytes(read.pre_tokenizer)), ("normalizer", bytes(read.normalizer))):
@@ -84,7 +88,9 @@ def _added(tokens: list[_Added]) -> Iterator[Yield]:
             yield ANOMALY.finding(f"the token {marks.quote(token.content, 60)} has two ids", evidence=Evidence(key="added_tokens"))
         contents[token.content] = token.id
         if token.special and _CONTROL.search(token.content):
-            yield ANOMALY.finding(f"the special token {marks.quote(token.content, 60)} holds control characters", evidence=Evidence(key="added_tokens"))
+            yield ANOMALY.finding(
+                f"the special token {marks.quote(token.content, 60)} holds control characters", evidence=Evidence(key="added_tokens")
+            )
     ids: dict[int, str] = {}
     for token in tokens:
         if token.id in ids and ids[token.id] != token.content:
@@ -110,4 +116,8 @@ def _sentencepiece(blob: Blob) -> Iterator[Yield]:
         yield Shortfall(status=Status.PARTIAL, reason=str(e), evidence=Evidence(offset=e.offset))
     if double:
         yield ANOMALY.finding(f"{double} pieces occur twice", evidence=Evidence(key="pieces"))
-    yield Statement(field="tokenizer", value={"algorithm": _KINDS.get(kind, "sentencepiece"), "vocabulary": pieces}, evidence=Evidence(key="pieces", technique=Technique.BINARY))
+    yield Statement(
+        field="tokenizer",
+        value={"algorithm": _KINDS.get(kind, "sentencepiece"), "vocabulary": pieces},
+        evidence=Evidence(key="pieces", technique=Technique.BINARY),
+    )

@@ -16,7 +16,9 @@ CODE = Rule(id="TORCH7-CODE", title="A Torch7 file holds Lua code that runs comm
 RULES = (CODE,)
 
 _TEXT: Final = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{12,4000}")
-_LUA: Final = re.compile(r"\b(?:os\.(?:execute|remove|rename)|io\.(?:popen|open)|loadstring|load|dofile|loadfile|package\.loadlib|ffi\.(?:load|C\.system))\s*\(")
+_LUA: Final = re.compile(
+    r"\b(?:os\.(?:execute|remove|rename)|io\.(?:popen|open)|loadstring|load|dofile|loadfile|package\.loadlib|ffi\.(?:load|C\.system))\s*\("
+)
 _BYTECODE: Final = (b"\x1bLJ", b"\x1bLua")
 _CLASS: Final = re.compile(rb"(?:torch|nn|cudnn|nngraph|image|optim)\.[A-Z]\w{1,60}")
 
@@ -37,14 +39,25 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
                 call = _LUA.search(text)
                 if call and text not in said and len(said) < 50:
                     said.add(text)
-                    yield CODE.finding(f"Lua text: {marks.quote(text[max(0, call.start() - 40) :], 160)}", evidence=seen(offset=at - len(tail) + run.start()),
-                                       severity=Severity.CRITICAL if marks.command(text) else None, phase=Phase.LOAD, sure=Confidence.MEDIUM)  # fmt: skip
+                    yield CODE.finding(
+                        f"Lua text: {marks.quote(text[max(0, call.start() - 40) :], 160)}",
+                        evidence=seen(offset=at - len(tail) + run.start()),
+                        severity=Severity.CRITICAL if marks.command(text) else None,
+                        phase=Phase.LOAD,
+                        sure=Confidence.MEDIUM,
+                    )
         for mark in _BYTECODE:
             if mark in data:
                 where = at - len(tail) + data.find(mark)
                 if "bytecode" not in said:
                     said.add("bytecode")
-                    yield CODE.finding("compiled Lua functions", evidence=seen(offset=where), severity=Severity.MEDIUM, phase=Phase.LOAD, sure=Confidence.MEDIUM)
+                    yield CODE.finding(
+                        "compiled Lua functions",
+                        evidence=seen(offset=where),
+                        severity=Severity.MEDIUM,
+                        phase=Phase.LOAD,
+                        sure=Confidence.MEDIUM,
+                    )
         tail = data[-4096:]
         at += len(piece)
     for name, count in sorted(classes.items()):

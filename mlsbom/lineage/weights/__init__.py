@@ -10,12 +10,14 @@ import importlib
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from mlsbom.blob import Blob, FileBlob
 from mlsbom.errors import Opaque, ReadError, Unreadable, UsageError
 from mlsbom.formats.identify import identify
-from mlsbom.lineage.tensors import Tensor, Weights, unique
+from mlsbom.lineage.tensors import Weights, unique
+from mlsbom.lineage.weights.packed import unpack
 from mlsbom.lineage.weights.raw import FLOATS, SMALL_INTEGERS
 from mlsbom.lineage.weights.scales import apply_by_name
 
@@ -68,7 +70,7 @@ def read_blob(blob: Blob, formats: tuple[str, ...], weights: Weights) -> None:
         weights.closers.extend(own.closers)
         weights.left_out.extend(own.left_out)
         weights.shortfalls.extend(own.shortfalls)
-        tensors = apply_by_name(unique(own.tensors))
+        tensors = apply_by_name(unpack(unique(own.tensors), weights))
         for t in tensors:
             if t.dtype in FLOATS or t.dtype in SMALL_INTEGERS or t.dtype not in _INTEGERS:
                 weights.tensors.append(t)
@@ -127,7 +129,7 @@ def _adopt(weights: Weights, own: Weights, prefix: str) -> None:
     weights.shortfalls.extend(own.shortfalls)
     lead = f"{prefix}:" if prefix else ""
     weights.left_out.extend((lead + name, why) for name, why in own.left_out)
-    weights.tensors.extend(Tensor(name=lead + t.name, shape=t.shape, dtype=t.dtype, opener=t.opener) for t in own.tensors)
+    weights.tensors.extend(replace(t, name=lead + t.name) for t in own.tensors)
 
 
 class SiblingBlob(FileBlob):
@@ -195,7 +197,7 @@ def _open_folder(root: str, weights: Weights) -> None:
     for relative, own in parts:
         lead = f"{relative}:"
         if not several:
-            own.tensors = [Tensor(name=t.name.removeprefix(lead), shape=t.shape, dtype=t.dtype, opener=t.opener) for t in own.tensors]
+            own.tensors = [replace(t, name=t.name.removeprefix(lead)) for t in own.tensors]
         _adopt(weights, own, "")
     if not weights.tensors and not weights.shortfalls:
         weights.fail(".", Opaque("the folder holds no weights of a known container"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Final
 
@@ -11,7 +10,7 @@ import numpy as np
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
 from mlsbom.formats.tensors import PLAIN_DTYPES
-from mlsbom.lineage.tensors import Array, Read, Tensor
+from mlsbom.lineage.tensors import Array, Tensor
 from mlsbom.lineage.weights.blocks import BLOCKS
 
 PLAIN: Final[dict[str, str]] = {
@@ -58,20 +57,18 @@ def usual(x: Array, dtype: str) -> Array:
         return x.astype(np.float32)
 
 
-def reader(blob: Blob, offset: int, dtype: str) -> Callable[[], Read]:
-    """An opener for values that stand one after another from `offset`, little-endian."""
+def plain(name: str, shape: tuple[int, ...], dtype: str, blob: Blob, offset: int) -> Tensor:
+    """A tensor of plain values that stand one after another from `offset`, little-endian."""
     kind = np.dtype(PLAIN[dtype])
 
-    def read(start: int, count: int) -> Array:
+    def stored(start: int, count: int) -> Array:
         raw = blob.read_at(offset + start * kind.itemsize, count * kind.itemsize)
-        return usual(np.frombuffer(raw, kind, len(raw) // kind.itemsize), dtype)
+        return np.frombuffer(raw, kind, len(raw) // kind.itemsize)
 
-    return lambda: read
+    def read(start: int, count: int) -> Array:
+        return usual(stored(start, count), dtype)
 
-
-def plain(name: str, shape: tuple[int, ...], dtype: str, blob: Blob, offset: int) -> Tensor:
-    """A tensor of plain values."""
-    return Tensor(name=name, shape=shape, dtype=dtype, opener=reader(blob, offset, dtype))
+    return Tensor(name=name, shape=shape, dtype=dtype, opener=lambda: read, raw=stored)
 
 
 def blocks(name: str, shape: tuple[int, ...], dtype: str, blob: Blob, offset: int) -> Tensor:
