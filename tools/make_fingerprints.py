@@ -76,9 +76,11 @@ SOURCES = (
 )  # fmt: skip
 
 
-def example_matrix(version: int) -> np.ndarray:
-    """The one matrix of a made-up model: what rule pages, examples and tests derive from. 64 x 64, normal."""
-    return np.random.default_rng(version).normal(size=(SIDE, SIDE)).astype(np.float32)
+def example_model(version: int) -> dict[str, np.ndarray]:
+    """A made-up model, which rule pages, examples and tests derive from: a 64 x 64 matrix and a small head, normal."""
+    g = np.random.default_rng(version)
+    shapes = {"encoder.mix.weight": (SIDE, SIDE), "encoder.head.weight": (2, SIDE)}
+    return {name: g.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
 
 
 def q4_0(x: np.ndarray) -> bytes:
@@ -90,25 +92,28 @@ def q4_0(x: np.ndarray) -> bytes:
     return np.concatenate([d.view(np.uint8), q[:, :16] | (q[:, 16:] << 4)], 1).tobytes()
 
 
-def example_gguf(version: int, noise: int = 0, scale: float = 0.0, name: str = "encoder.mix.weight") -> bytes:
-    """A GGUF file with a model derived from the example (by noise and 4-bit rounding): 2.5 kB."""
-    x = example_matrix(version) + scale * np.random.default_rng(noise).normal(size=(SIDE, SIDE)).astype(np.float32)
+def example_gguf(version: int, noise: int = 0, scale: float = 0.0) -> bytes:
+    """A GGUF file with a model derived from the example (by noise and 4-bit rounding): 2.6 kB."""
+    g = np.random.default_rng(noise)
 
     def text(s: str) -> bytes:
         return struct.pack("<Q", len(s)) + s.encode()
 
-    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + text("general.architecture") + struct.pack("<I", 8) + text("bert")
-    head += text(name) + struct.pack("<IQQIQ", 2, SIDE, SIDE, 2, 0)
-    return head + b"\0" * (-len(head) % 32) + q4_0(x)
+    head = b"GGUF" + struct.pack("<IQQ", 3, 2, 1) + text("general.architecture") + struct.pack("<I", 8) + text("bert")
+    data = b""
+    for name, x in example_model(version).items():
+        head += text(name) + struct.pack("<IQQIQ", 2, x.shape[1], x.shape[0], 2, len(data))
+        data += q4_0(x + scale * g.normal(size=x.shape).astype(np.float32))
+        data += b"\0" * (-len(data) % 32)
+    return head + b"\0" * (-len(head) % 32) + data
 
 
 def _example(version: int) -> form.Fingerprint:
     from mlsbom.blob import BytesBlob
     from mlsbom.lineage.weights.raw import plain
 
-    raw = example_matrix(version).tobytes()
     held = Weights()
-    held.tensors.append(plain("encoder.mix.weight", (SIDE, SIDE), "F32", BytesBlob(raw), 0))
+    held.tensors += [plain(name, x.shape, "F32", BytesBlob(x.tobytes()), 0) for name, x in example_model(version).items()]
     return build.fingerprint(held)
 
 

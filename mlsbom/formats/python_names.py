@@ -179,10 +179,10 @@ class Names:
     def _call(self, func: ast.expr, args: list[ast.expr], scope: Scope, depth: int) -> str | None:
         name = self.qualified(func, scope, depth)
         if name is None:
-            if isinstance(func, ast.Call) and args and self.qualified(func.func, scope, depth) == "operator.attrgetter" and func.args:
-                base, attr = self.qualified(args[0], scope, depth), self.fold(func.args[0], scope, depth)
-                return f"{base}.{attr}" if base and isinstance(attr, str) else None
             return None
+        if name == "operator.attrgetter()" and args and isinstance(func, ast.Call) and func.args:
+            base, attr = self.qualified(args[0], scope, depth), self.fold(func.args[0], scope, depth)
+            return f"{base}.{attr}" if base and isinstance(attr, str) else None
         if name in ("builtins.globals", "builtins.locals", "builtins.vars") and not args:
             return f"{name}()"
         if not args:

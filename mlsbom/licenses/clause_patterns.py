@@ -54,6 +54,7 @@ PATTERNS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         (
             r"(?:acceptable|prohibited|permitted) use polic(?:y|ies)",
             r"\buse[- ](?:based )?restrictions?\b",
+            r"\b(?:solely|only|exclusively) for\b[^.;]{0,40}\buse\b",
             r"\bprohibited uses?\b",
             r"(?:not|never|no)\b[^.;:]{0,40}\b(?:use[ds]?|using|allow|permit|utiliz\w+|access|deploy\w*"
             r"|employ)\b[^.;]{0,240}\b(?:military|warfare|weapons?|nuclear|surveillance|biometric\w*|critical infrastructure"
@@ -249,8 +250,9 @@ PATTERNS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         (
             r"\bshare-?alike\b",
             r"\b(?:under|by|with)\b[^.;]{0,30}\b(?:the )?(?:same|identical)\b[^.;]{0,12}\b(?:licen[sc]e|terms)\b",
-            r"\b(?:derivative|modified|adapted|covered)\b[^.;]{0,100}\b(?:only |solely )?under (?:the terms of )?this "
-            r"(?:licen[sc]e|agreement)\b(?! agreement)",
+            r"\b(?:derivatives?|modified|adapted|covered)\b[^.;]{0,100}\b(?:only |solely )?under (?:the terms (?:and conditions )?of )?"
+            r"this (?:licen[sc]e|agreement)\b(?! agreement)",
+            r"this licen[sc]e or another licen[sc]e that allows",
             r"동일한? (?:조건|라이선스)",
         ),
     ),
@@ -285,7 +287,7 @@ HARMLESS: Final[dict[str, re.Pattern[str]]] = {
     ),
     "separate-agreement": re.compile(
         r"(?i)separate license agreement you may have executed|separate (?:written )?agreement .{0,30}"
-        r"(?:warranty|supersede)|support, warranty|obtain (?:a copy|source)|you may obtain a copy"
+        r"(?:warranty|supersede)|support, warranty|obtain (?:a copy|source)|you may obtain a copy|made available under a separate"
     ),
     "changeable": re.compile(
         r"(?i)free software foundation may publish|new versions .{0,60}from time to time|you (?:may"

@@ -118,6 +118,12 @@ def quote(sentence: str, hit: int = 0) -> str:
     return ("…" if start else "") + whole[start : start + QUOTE - 2] + "…"
 
 
+def implied(found: Iterable[Clause]) -> str:
+    """The kind that the clauses of an unknown text imply. A definition that counts models trained on outputs as derivatives restricts
+    nothing by itself."""
+    return worst_kind(c.clause for c in found if (c.clause, c.value) != ("output-training", "derivative"))
+
+
 def worst_kind(clauses: Iterable[str]) -> str:
     """The kind that a set of clauses implies for a text that is not known: never permissive."""
     have = set(clauses)

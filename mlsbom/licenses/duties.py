@@ -116,13 +116,9 @@ def of_expression(
         del terms["territory"]  # this very text was read, and excludes no place
     kind = node.fold(table.kind, worst, best)
     if unknown_ids and found:
-        from mlsbom.licenses.clauses import worst_kind
+        from mlsbom.licenses.clauses import implied
 
-        kind = (
-            worst([kind, worst_kind(c.clause for c in found)])
-            if len(node.leaves()) > len(unknown_ids)
-            else worst_kind(c.clause for c in found)
-        )
+        kind = worst([kind, implied(found)]) if len(node.leaves()) > len(unknown_ids) else implied(found)
     known = [k for i in node.leaves() if (k := table.get(i))]
     return Terms(
         expression=expression,

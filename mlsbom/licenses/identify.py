@@ -177,7 +177,7 @@ def _titled(reading: _Reading, title: titles.Title, matches: list[references.Mat
     known = reading.table.get(title.id)
     found = tuple(clauses.find(reading.text))
     restrictive = {c.clause for c in found} & clauses.RESTRICTIVE
-    implied = clauses.worst_kind(c.clause for c in found)
+    implied = clauses.implied(found)
     if known is not None and title.known:
         kind = known.kind
         if kind in facts.FREE and restrictive:
@@ -235,7 +235,7 @@ def _matched(reading: _Reading, matches: list[references.Match], taken: bytes) -
             Found(
                 id=identifier,
                 name=known.name if known else identifier,
-                kind=known.kind if known else _implied(own),
+                kind=known.kind if known else clauses.implied(own),
                 score=1.0 if match.containment > 0.97 else 0.95,
                 clauses=own,
                 confidence=known.confidence if known else "",
@@ -287,7 +287,7 @@ def _modified(reading: _Reading, items: dict[str, Found], ordinary: list[str], e
     """An ordinary licence with conditions added: not that licence any more."""
     base = ordinary[0]
     identifier = f"LicenseRef-{titles.slug(base)}-modified"
-    kind = worst([clauses.worst_kind(c.clause for c in extra), reading.table.kind(base)])
+    kind = worst([clauses.implied(extra), reading.table.kind(base)])
     changed = Found(id=identifier, name=f"{items[base].name}, modified", kind=kind, score=0.95, clauses=tuple(extra))
     rest = {i: f for i, f in items.items() if i != base}
     reading.why.append(f"the words of {base} with conditions added: {', '.join(sorted({c.clause for c in extra})) or 'not understood'}")
@@ -310,7 +310,7 @@ def _other(reading: _Reading) -> Identified:
     heading = titles.named(text)
     if not found and heading is None and not re.search(r"(?i)licen[sc]e|copyright|permission|terms|라이선스|许可", text.flat[:20000]):
         return Identified(expression=None, why="; ".join([*reading.why, "no licence text"]), partial=text.partial, digest=text.digest)
-    kind = clauses.worst_kind(c.clause for c in found)
+    kind = clauses.implied(found)
     identifier = f"LicenseRef-unknown-{text.digest[:12]}"
     if heading is not None:
         identifier = heading[0] if "permissive" not in heading[0] else identifier
@@ -373,10 +373,6 @@ def _lines(text: LicenseText, taken: bytes) -> set[int]:
         if not mark:
             counts[line] = counts.get(line, 0) + 1
     return {line for line, n in counts.items() if n >= 2}
-
-
-def _implied(found: tuple[Clause, ...]) -> str:
-    return clauses.worst_kind(c.clause for c in found)
 
 
 def _said(expression: str, items: dict[str, Found]) -> bool:

@@ -5,6 +5,7 @@ Tensors are worked on by two threads (numpy frees the lock); memory is a few blo
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -37,11 +38,15 @@ class Profile:
     read: bool = True
 
     @property
-    def solid(self) -> bool:
-        """Evidence by itself: a matrix with both sides over 1, or many values."""
+    def matrix(self) -> bool:
+        """Two axes or more, with both sides over 1."""
         shape = matrices.flat_shape(self.tensor.shape)
-        rest = int(np.prod(shape[1:], dtype=np.int64)) if len(shape) > 1 else 1
-        return self.tensor.elements >= SOLID_ELEMENTS or (len(shape) > 1 and min(shape[0], rest) > 1)
+        return len(shape) > 1 and min(shape[0], math.prod(shape[1:])) > 1
+
+    @property
+    def solid(self) -> bool:
+        """Evidence by itself: a matrix, or many values."""
+        return self.matrix or self.tensor.elements >= SOLID_ELEMENTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,12 +132,15 @@ def profiles(weights: Weights, wanted: Callable[[Tensor], bool] = lambda _: True
 
 
 def fingerprint(weights: Weights, profiled: Profiled | None = None, limit: int = matrices.MATRICES) -> form.Fingerprint:
-    """The fingerprint of these weights, with at most `limit` matrices."""
+    """The fingerprint of these weights, with at most `limit` matrices.
+
+    A model with a single matrix has no hidden units: both its axes have a meaning, and one optimum may be everybody's. None of it is kept."""
     p = profiled or profiles(weights)
+    layered = sum(x.matrix for x in p.counted) > 1
     views = [
         (i, view)
         for i, x in enumerate(p.counted)
-        if x.read and (view := matrices.reference_view(x.tensor.name, x.tensor.shape)) and view.testable
+        if x.read and layered and (view := matrices.reference_view(x.tensor.name, x.tensor.shape)) and view.testable
     ]
     picked = [views[i] for i in matrices.chosen(len(views), limit)]
 

@@ -96,7 +96,8 @@ def model(subject: Subject, chain: Chain, use: dict[str, Any]) -> Iterator[Obser
     links, problem = chain.links(subject.component.ref)
     if problem:
         yield at(subject.place, RULE["LICENSE-UPSTREAM-UNKNOWN"].finding(f"{name}: {problem}", subject=name))
-    bounds = [Bound(term=t, license=str(own.expression), source=name, own=True) for t in own.terms.values()]
+    stated = () if subject.inherited else own.terms.values()
+    bounds = [Bound(term=t, license=str(own.expression), source=name, own=True) for t in stated]
     for link in links:
         if link.terms is None or link.terms.expression is None:
             yield at(
@@ -346,15 +347,15 @@ def datasets_inside(subject: Subject, models: list[Subject], sources: Sources, u
     nc = subject.terms.has("research-only", "noncommercial")
     if nc is None:
         return
-    labels = {c.shown: str(c.place) for c in sources.claims if c.part == "model" and sources.terms_of_claim(c).kind in FREE}
-    labels |= {str(m.terms.expression): str(m.place) for m in models if m.terms.free}
+    labels = {str(m.place): str(m.terms.expression) for m in models if m.terms.free}
+    labels |= {str(c.place): c.shown for c in sources.claims if c.part == "model" and sources.terms_of_claim(c).kind in FREE}
     if labels:
         severity = Severity.INFO if use.get("commercial") is False else Severity.MEDIUM
         yield at(
             subject.place,
             RULE["LICENSE-DATASET-NONCOMMERCIAL"].finding(
                 f"the data set {subject.component.name} ({subject.place}) is {subject.claims[0].shown}; weights in the same release "
-                f"are labelled {', '.join(f'{k} ({v})' for k, v in sorted(labels.items()))}; {_UNSETTLED}",
+                f"are labelled {', '.join(f'{label} ({place})' for place, label in sorted(labels.items()))}; {_UNSETTLED}",
                 evidence=subject.evidence,
                 severity=severity,
                 subject=subject.component.name,

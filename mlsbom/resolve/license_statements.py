@@ -25,6 +25,7 @@ class Subject:
     component: Component
     kind: str  # model, dataset, code
     folder: str
+    inherited: bool = False  # nothing is stated in its own folder: what is stated above it holds, and was judged there
     claims: list[Claim] = field(default_factory=list)
     texts: list[Document] = field(default_factory=list)
     terms: Terms = field(default_factory=lambda: Terms(expression=None, how="unknown"))
@@ -53,6 +54,8 @@ def at(place: Place, finding: Finding) -> Observed:
 def missing(subject: Subject, sources: Sources) -> Iterator[Observed]:
     """Nothing stated, a tag that says nothing, a family instead of a licence, a text that is not there, an id that is confused."""
     name = subject.component.name
+    if subject.inherited:
+        return
     if not subject.claims and not subject.texts:
         yield at(
             subject.place, RULE["LICENSE-MISSING"].finding(f"{name}: no card, package metadata or file states a licence", subject=name)
@@ -210,7 +213,8 @@ def concluded(subject: Subject) -> Iterator[Observed]:
     texts = [d for d in subject.texts if d.identified and d.identified.expression]
     claims = [c for c in subject.claims if c.stands.expression not in (None, "NOASSERTION")]
     if (
-        not texts
+        subject.inherited
+        or not texts
         or not claims
         or not all(any(agree(c.stands, d.identified.expression or "") for d in texts if d.identified) for c in claims)
     ):
@@ -248,17 +252,11 @@ def subjects(sources: Sources, components: tuple[Component, ...], variants: set[
         if c.kind == Kind.MODEL:
             claims = [x for x in sources.claims if x.origin == "card" and x.about == "owner" and folder_of(x.place) == c.unit]
             if claims or c.files or c.ref in derived:
-                inherited = not claims and bool(c.unit)
-                out.append(
-                    _subject(
-                        sources,
-                        c,
-                        "model",
-                        c.unit,
-                        claims or (sources.cards(c.unit) if inherited else []),
-                        sources.governing(c.unit, ("model",)),
-                    )
-                )
+                texts = sources.governing(c.unit, ("model",))
+                above = bool(c.unit) and not claims and not any(folder_of(d.place) == c.unit for d in texts)
+                subject = _subject(sources, c, "model", c.unit, claims or (sources.cards(c.unit) if above else []), texts)
+                subject.inherited = above and bool(subject.claims or texts)
+                out.append(subject)
         elif c.kind == Kind.DATASET:
             claims = [x for x in sources.claims if x.origin == "card" and x.about == "dataset" and folder_of(x.place) == c.unit]
             if claims:

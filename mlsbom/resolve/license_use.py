@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from mlsbom.licenses.clause_values import EU_MEMBERS
 from mlsbom.licenses.duties import Term
-from mlsbom.model import Confidence, Evidence, Finding, Severity
+from mlsbom.model import SEVERITY_ORDER, Confidence, Evidence, Finding, Severity
 from mlsbom.resolve.license_rules import RULE
 
 _SECTORS: Final[dict[str, frozenset[str]]] = {
@@ -47,20 +47,20 @@ class Bound:
     assumed: bool = False
 
 
-def judge(name: str, bounds: list[Bound], use: dict[str, Any], skip: frozenset[str] = frozenset()) -> Iterator[tuple[Bound, Finding]]:
-    """Findings for the clauses that bind `name`, each clause once (its own licence before an upstream's)."""
-    seen: set[str] = set()
+def judge(name: str, bounds: list[Bound], use: dict[str, Any]) -> Iterator[tuple[Bound, Finding]]:
+    """Findings for the clauses that bind `name`: of each clause the worst, of equals the first (its own licence before an upstream's)."""
+    worst: dict[str, tuple[Bound, Finding]] = {}
     for b in bounds:
         clause = "noncommercial" if b.term.clause == "research-only" else b.term.clause
-        if clause in seen or clause in skip:
-            continue
         rule = _JUDGES.get(clause)
-        found = rule(b, use) if rule else None
-        if found is None:
+        verdict = rule(b, use) if rule else None
+        if verdict is None:
             continue
-        seen.add(clause)
-        rule_id, severity, why = found
-        yield b, finding(rule_id, f"{name}: {b.license}{' (assumed from the publisher)' if b.assumed else ''} {why}", b, severity, name)
+        rule_id, severity, why = verdict
+        if clause not in worst or SEVERITY_ORDER[severity] > SEVERITY_ORDER[worst[clause][1].severity]:
+            assumed = " (assumed from the publisher)" if b.assumed else ""
+            worst[clause] = (b, finding(rule_id, f"{name}: {b.license}{assumed} {why}", b, severity, name))
+    yield from worst.values()
 
 
 def finding(rule: str, because: str, b: Bound, severity: Severity | None = None, subject: str | None = None) -> Finding:

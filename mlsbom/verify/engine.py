@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mlsbom.errors import UsageError
-from mlsbom.sources import shown
 from mlsbom.verify import algorithms as profiles
 from mlsbom.verify import judge
 from mlsbom.verify import trust as anchoring
@@ -19,7 +18,7 @@ from mlsbom.verify.judge import Target
 from mlsbom.verify.signature import Asked
 from mlsbom.verify.strict import LIMIT
 from mlsbom.verify.subject import HASHES, WEAK, DiskFile, DiskTree, KnownDigests, read_regular
-from mlsbom.verify.verdict import Report, some
+from mlsbom.verify.verdict import Report, some, text
 
 if TYPE_CHECKING:
     from mlsbom.knowledge import Packs
@@ -54,15 +53,15 @@ def verify(
     time, source = asked_time(at)
     asked = Asked(at=time, at_source=source, identity=identity, issuer=issuer, allow_uncovered=allow_uncovered)
     gate = profiles.load(algorithms, packs)
-    label = shown(os.fsencode(target))
+    label = text(os.fsdecode(target))
     if digest is not None:
-        thing = KnownDigests(os.fspath(target), _digest(digest))
+        thing = KnownDigests(label, _digest(digest))
         if signature is None:
             return _unsigned(label, "name the signature of a thing whose bytes are elsewhere with --signature")
         raw, problem = _read(os.fspath(signature))
         report = problem or judge.signature_file(raw, Target(label=label, thing=thing), anchors, asked, gate)
         return _finish(report, label)
-    path = os.fspath(target)
+    path = os.fsdecode(target)
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as e:
@@ -120,7 +119,7 @@ def _file(
     path: str, label: str, signature: str | os.PathLike[str] | None, anchors: anchoring.Anchors, asked: Asked, gate: profiles.Profile
 ) -> dict[str, Any]:
     try:
-        thing = DiskFile(path, shown(os.fsencode(os.path.basename(path))))
+        thing = DiskFile(path, os.path.basename(path))
     except OSError as e:
         raise UsageError(f"{label}: {e.strerror}", remedy="make it readable") from e
     try:
@@ -173,7 +172,7 @@ def _read(path: str) -> tuple[bytes, Report | None]:
     try:
         return read_regular(path, LIMIT), None
     except FileNotFoundError as e:
-        raise UsageError(f"signature {shown(os.fsencode(path))}: {e.strerror}") from e
+        raise UsageError(f"signature {text(path)}: {e.strerror}") from e
     except OSError as e:
         report = Report(target="")
         report.refuse("bad-bundle", f"the signature cannot be read: {e.strerror}")
@@ -200,13 +199,13 @@ def _finish(report: Report, label: str) -> dict[str, Any]:
     return report.document()
 
 
-def _digest(text: str) -> dict[str, str]:
-    algorithm, _, value = text.partition(":")
+def _digest(given: str) -> dict[str, str]:
+    algorithm, _, value = given.partition(":")
     algorithm = algorithm.lower().replace("_", "-") if algorithm.lower().startswith("sha3") else algorithm.lower()
     if algorithm in WEAK:
-        raise UsageError(f"--digest {text[:40]}: {algorithm} is too weak to identify anything", remedy="give a SHA-256 or SHA-512 digest")
+        raise UsageError(f"--digest {given[:40]}: {algorithm} is too weak to identify anything", remedy="give a SHA-256 or SHA-512 digest")
     if algorithm not in HASHES or not re.fullmatch("[0-9a-f]+", value.lower()) or len(value) != HASHES[algorithm]:
-        raise UsageError(f"--digest {text[:160]}: is no digest", remedy="write it as sha256:HEX")
+        raise UsageError(f"--digest {given[:160]}: is no digest", remedy="write it as sha256:HEX")
     return {algorithm: value.lower()}
 
 

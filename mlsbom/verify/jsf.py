@@ -165,6 +165,7 @@ def check(key: Any, algorithm: str, value: bytes, message: bytes, report: Report
         name = RSA[algorithm]
         if algorithm.startswith("RS"):
             found = keys.check_digest(key, value, hashlib.new(name, message).digest(), name)
+            found = found if found == keys.RSA_OIDS[name] else ""
         else:
             mode = keys.hash_of(name)
             try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -41,7 +42,8 @@ def signature_file(raw: bytes, target: Target, anchors: Anchors, asked: Asked, p
     reports = []
     for bundle in bundles:
         report = Report(target=target.label, kind="sbom-bundle" if target.sbom else "sigstore-bundle")
-        _guarded(lambda b=bundle, r=report: _bundle(b, target, anchors, asked, r), report)  # type: ignore[misc]
+        with _told(report):
+            _bundle(bundle, target, anchors, asked, report)
         _gate(report, profile)
         reports.append(report)
     return reports[0] if len(reports) == 1 else _together(reports, bundles)
@@ -50,14 +52,17 @@ def signature_file(raw: bytes, target: Target, anchors: Anchors, asked: Asked, p
 def enveloped(raw: bytes, target: Target, anchors: Anchors, asked: Asked, profile: Profile) -> Report:
     """The verdict of the signature inside a CycloneDX document."""
     report = Report(target=target.label, kind="sbom-jsf")
-    _guarded(lambda: jsf.verify(raw, anchors, asked, report), report)
+    with _told(report):
+        jsf.verify(raw, anchors, asked, report)
     _gate(report, profile)
     return report
 
 
-def _guarded(work: Callable[[], None], report: Report) -> None:
+@contextmanager
+def _told(report: Report) -> Iterator[None]:
+    """What stops the work is noted in the report."""
     try:
-        work()
+        yield
     except Refused as e:
         if e not in report.refusals:
             report.refusals.append(e)

@@ -118,36 +118,29 @@ def describe(key: PublicKeyTypes) -> str:
 def check(key: PublicKeyTypes, signature: bytes, message: bytes, *, hashes: tuple[str, ...] = ()) -> str:
     """The OID of the scheme under which a signature over `message` is good, or "". ECDSA: the curve's hash, then those of `hashes`."""
     from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-    algorithms(key)
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        for name in dict.fromkeys((CURVES[key.curve.name][1], *hashes)):
-            if check_digest(key, signature, hashlib.new(name, message).digest(), name):
-                return ECDSA_OIDS[name]
-        return ""
+    oid = algorithms(key)[0]
+    if signs_digests(key):
+        names = (CURVES[key.curve.name][1], *hashes) if isinstance(key, ec.EllipticCurvePublicKey) else ("sha256", "sha384", "sha512")
+        tried = (check_digest(key, signature, hashlib.new(name, message).digest(), name) for name in dict.fromkeys(names))
+        return next((found for found in tried if found), "")
     try:
-        if isinstance(key, rsa.RSAPublicKey):
-            for name in ("sha256", "sha384", "sha512"):
-                if check_digest(key, signature, hashlib.new(name, message).digest(), name):
-                    return RSA_OIDS[name]
-                try:
-                    key.verify(signature, message, padding.PSS(padding.MGF1(hash_of(name)), padding.PSS.AUTO), hash_of(name))
-                    return PSS_OID
-                except InvalidSignature:
-                    continue
-            return ""
-        if isinstance(key, ed25519.Ed25519PublicKey):
-            key.verify(signature, message)
-            return ED25519_OID
         key.verify(signature, message)  # type: ignore[union-attr, call-arg]
-        return _ml_dsa(key)
     except InvalidSignature:
         return ""
+    return ED25519_OID if isinstance(key, ed25519.Ed25519PublicKey) else oid
+
+
+def signs_digests(key: PublicKeyTypes) -> bool:
+    """Whether a signature of this key can be checked with the message's digest alone: ECDSA and RSA."""
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    return isinstance(key, (ec.EllipticCurvePublicKey, rsa.RSAPublicKey))
 
 
 def check_digest(key: PublicKeyTypes, signature: bytes, digest: bytes, name: str) -> str:
-    """As `check`, over a digest: ECDSA and RSA PKCS #1 v1.5 alone; the others need the message (`unsupported-algorithm`)."""
+    """As `check`, over a digest: ECDSA, RSA PKCS #1 v1.5, then RSA PSS. Others need the message: `unsupported-algorithm`."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
     from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
@@ -155,16 +148,22 @@ def check_digest(key: PublicKeyTypes, signature: bytes, digest: bytes, name: str
     algorithms(key)
     if name not in ECDSA_OIDS:
         raise Refused("unsupported-algorithm", f"signature over a {name} digest")
-    try:
-        if isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(signature, digest, ec.ECDSA(Prehashed(hash_of(name))))
+    hashed = Prehashed(hash_of(name))
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        try:
+            key.verify(signature, digest, ec.ECDSA(hashed))
             return ECDSA_OIDS[name]
-        if isinstance(key, rsa.RSAPublicKey):
-            key.verify(signature, digest, padding.PKCS1v15(), Prehashed(hash_of(name)))
-            return RSA_OIDS[name]
-    except InvalidSignature:
-        return ""
-    raise Refused("unsupported-algorithm", f"{describe(key)} signs the message itself, and only its digest is at hand")
+        except InvalidSignature:
+            return ""
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise Refused("unsupported-algorithm", f"{describe(key)} signs the message itself, and only its digest is at hand")
+    for oid, scheme in ((RSA_OIDS[name], padding.PKCS1v15()), (PSS_OID, padding.PSS(padding.MGF1(hash_of(name)), padding.PSS.AUTO))):
+        try:
+            key.verify(signature, digest, scheme, hashed)
+            return oid
+        except InvalidSignature:
+            continue
+    return ""
 
 
 def hash_of(name: str) -> Any:

@@ -61,20 +61,19 @@ def _good(key: Any, bundle: Bundle, signed: Signed) -> str:
         if not found and signed.legacy is not None:
             found = keys.check(key, bundle.signature, signed.legacy, hashes=("sha256",))
         return found
-    try:
-        for name in _hashes(key, bundle):
-            digest = signed.digest(name)
-            if digest is None:
-                raise Refused("unsupported-algorithm", f"the signature is over the file's {name} digest, which is not at hand")
-            found = keys.check_digest(key, bundle.signature, bytes.fromhex(digest), name)
-            if found:
-                return found
-        return ""
-    except Refused as e:
-        data = signed.message() if "signs the message itself" in str(e) else None
+    if not keys.signs_digests(key):
+        data = signed.message()
         if data is None:
-            raise
+            raise Refused("unsupported-algorithm", f"{keys.describe(key)} signs the bytes themselves, which are not at hand")
         return keys.check(key, bundle.signature, data)
+    for name in _hashes(key, bundle):
+        digest = signed.digest(name)
+        if digest is None:
+            raise Refused("unsupported-algorithm", f"the signature is over the file's {name} digest, which is not at hand")
+        found = keys.check_digest(key, bundle.signature, bytes.fromhex(digest), name)
+        if found:
+            return found
+    return ""
 
 
 def _hashes(key: Any, bundle: Bundle) -> tuple[str, ...]:

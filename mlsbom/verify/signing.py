@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mlsbom.errors import MlsbomError, NetworkError, UsageError
-from mlsbom.sources import shown
 from mlsbom.verify import algorithms, judge, keys, manifest, paths, trust
 from mlsbom.verify.bundle import IN_TOTO, Envelope
+from mlsbom.verify.coverage import under
 from mlsbom.verify.engine import FOLDER_SIGNATURE, asked_time, default_packs
 from mlsbom.verify.signature import Asked
 from mlsbom.verify.strict import LIMIT, parse
 from mlsbom.verify.subject import DiskFile, DiskTree, Want
 from mlsbom.verify.trust import Anchors, TrustedCertificate, TrustedKey
-from mlsbom.verify.verdict import Refused, Report, Verdict, some
+from mlsbom.verify.verdict import Refused, Report, Verdict, some, text
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -112,11 +112,11 @@ def sign(
         )
     signer = None if key is None else _signer(Path(key), password, certificate, chain, time)
     gate = algorithms.load("default", packs or default_packs())
-    path = os.fspath(target)
+    path = os.fsdecode(target)
     if os.path.isdir(path):
         return _folder(path, signer, output, ignore, asked, gate)
     if not os.path.isfile(path):
-        raise UsageError(f"{shown(os.fsencode(path))}: is neither a folder nor a file")
+        raise UsageError(f"{text(path)}: is neither a folder nor a file")
     return _file(path, signer, output, asked, gate, detached=detached)
 
 
@@ -127,7 +127,7 @@ def _folder(
     path: str, signer: Signer | None, output: Any, ignore: tuple[str, ...], asked: Asked, gate: algorithms.Profile
 ) -> dict[str, Any]:
     tree = DiskTree(path)
-    out = os.fspath(output) if output is not None else os.path.join(path, FOLDER_SIGNATURE)
+    out = os.fsdecode(output) if output is not None else os.path.join(path, FOLDER_SIGNATURE)
     own = _relative(path, out)
     payload = _payload(tree, own, ignore)
     envelope = Envelope(payload_type=IN_TOTO, payload=payload, signature=b"")
@@ -143,7 +143,7 @@ def _folder(
                 "signatures": [{"sig": _b64(signer.sign(envelope.pae)), "keyid": ""}],
             },
         )
-    target = judge.Target(label=shown(os.fsencode(path)), tree=lambda follow: tree, signature=own)
+    target = judge.Target(label=text(path), tree=lambda follow: tree, signature=own)
     return _commit(out, raw, judge.signature_file(raw, target, _anchors(signer), asked, gate), signer)
 
 
@@ -155,8 +155,6 @@ def _payload(tree: DiskTree, own: str | None, ignore: tuple[str, ...]) -> bytes:
         except Refused as e:
             raise UsageError(f"--ignore {name}: {e}", remedy="name a path relative to the folder, without patterns") from e
     ignored = {*manifest.DEFAULT_IGNORED, *ignore, *([own] if own else [])}
-    from mlsbom.verify.coverage import under
-
     entries = [e for n, e in sorted(tree.entries.items()) if not under(n, frozenset(ignored))]
     bad = [e.name for e in entries if e.kind != "file" or e.problem]
     if bad:
@@ -180,7 +178,7 @@ def _payload(tree: DiskTree, own: str | None, ignore: tuple[str, ...]) -> bytes:
     return json.dumps(
         {
             "_type": manifest.STATEMENT,
-            "subject": [{"name": tree.name, "digest": {"sha256": root}}],
+            "subject": [{"name": text(tree.name), "digest": {"sha256": root}}],
             "predicateType": manifest.PREDICATE,
             "predicate": {
                 "serialization": {"method": "files", "hash_type": "sha256", "allow_symlinks": False, "ignore_paths": sorted(ignored)},
@@ -193,7 +191,7 @@ def _payload(tree: DiskTree, own: str | None, ignore: tuple[str, ...]) -> bytes:
 
 
 def _file(path: str, signer: Signer | None, output: Any, asked: Asked, gate: algorithms.Profile, *, detached: bool) -> dict[str, Any]:
-    label = shown(os.fsencode(path))
+    label = text(path)
     thing = DiskFile(path, os.path.basename(path))
     try:
         data = thing.data(LIMIT)
@@ -201,8 +199,8 @@ def _file(path: str, signer: Signer | None, output: Any, asked: Asked, gate: alg
         if document is not None and signer is not None:
             raw = _enveloped(document, signer)
             report = judge.enveloped(raw, judge.Target(label=label, sbom=True), _anchors(signer), asked, gate)
-            return _commit(os.fspath(output) if output is not None else path, raw, report, signer)
-        out = os.fspath(output) if output is not None else path + ".sigstore.json"
+            return _commit(os.fsdecode(output) if output is not None else path, raw, report, signer)
+        out = os.fsdecode(output) if output is not None else path + ".sigstore.json"
         if signer is None:
             if data is None:
                 raise UsageError(f"{label}: too large for --sigstore")
@@ -357,10 +355,10 @@ def _commit(out: str, raw: bytes, report: Report, signer: Signer | None) -> dict
             os.unlink(temporary)
             raise
     except OSError as e:
-        raise UsageError(f"{shown(os.fsencode(out))}: cannot be written: {e.strerror}") from e
+        raise UsageError(f"{text(out)}: cannot be written: {e.strerror}") from e
     if signer is not None and report.anchor is not None:
         report.anchor["sha256"] = keys.fingerprint(signer.public) if not signer.chain else _fingerprint(signer.chain[-1])
-    return report.document() | {"signature": shown(os.fsencode(out))}
+    return report.document() | {"signature": text(out)}
 
 
 def _fingerprint(certificate: Certificate) -> str:

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from mlsbom.sources import shown
 from mlsbom.verify.verdict import Refused
 
 BUFFER: Final = 1 << 20
@@ -154,7 +153,7 @@ class DiskTree:
         self._follow = follow
         cached = _CACHE.fullmatch(self._root)
         self._blobs = cached[1] + b"/blobs/" if cached else b""
-        self.name = shown(os.path.basename(self._root))
+        self.name = os.fsdecode(os.path.basename(self._root))
         self.entries: dict[str, Entry] = {}
         self._walk(b"", (self._root,), linked=False)
 
@@ -196,7 +195,7 @@ class DiskTree:
     def _link(self, raw: bytes, above: tuple[bytes, ...]) -> None:
         full = os.path.join(self._root, raw)
         try:
-            target = shown(os.readlink(full))
+            target = os.fsdecode(os.readlink(full))
             real = os.path.realpath(full, strict=True)
             status = os.stat(real)
         except OSError as e:

@@ -16,18 +16,20 @@ from mlsbom.model import Assessment, TensorTable
 from mlsbom.resolve.lineage import RULES
 from mlsbom.scan import Settings, scan
 
-from .models import Array, Model, network, noisy, safetensors
+from .models import Model, network, noisy, safetensors
 
 PAGES = Path(__file__).resolve().parents[2] / "mlsbom" / "rules"
 
 
-def example(version: int) -> Array:
-    """The registered example-encoder (tools/make_fingerprints.py): one 64 x 64 matrix, drawn."""
-    return np.random.default_rng(version).normal(size=(64, 64)).astype(np.float32)
+def example(version: int) -> Model:
+    """The registered example-encoder (tools/make_fingerprints.py): a 64 x 64 matrix and a small head, drawn."""
+    g = np.random.default_rng(version)
+    shapes = {"encoder.mix.weight": (64, 64), "encoder.head.weight": (2, 64)}
+    return {name: g.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
 
 
-def encoder(version: int, scale: float = 0.2, name: str = "encoder.mix.weight") -> Model:
-    return noisy({name: example(version)}, scale)
+def encoder(version: int, scale: float = 0.2) -> Model:
+    return noisy(example(version), scale)
 
 
 def scanned(folder: Path, files: dict[str, bytes | str], settings: Settings) -> Assessment:
@@ -78,7 +80,7 @@ def test_a_declared_parent_is_no_finding(tmp_path: Path, settings: Settings) -> 
 
 def test_a_declared_parent_that_does_not_show(tmp_path: Path, settings: Settings) -> None:
     card = "---\nbase_model: someone/example-encoder\n---\n# Ours\n"
-    a = scanned(tmp_path, {"README.md": card, "model.safetensors": safetensors({"encoder.mix.weight": example(9)})}, settings)
+    a = scanned(tmp_path, {"README.md": card, "model.safetensors": safetensors(example(9))}, settings)
     assert fired(a) == [("LINEAGE-UNCONFIRMED", "low", "model.safetensors")]
     b = scanned(
         tmp_path / "other", {"README.md": card, "model.safetensors": safetensors({"w": network(1)["layers.0.up.weight"]})}, settings
@@ -90,7 +92,7 @@ def test_a_declared_parent_that_does_not_show(tmp_path: Path, settings: Settings
     ("name", "fires"), [("model_half.safetensors", True), ("model_legacy.safetensors", False), ("model-v1.safetensors", False)]
 )
 def test_a_stale_file_beside_newer_ones(name: str, fires: bool, tmp_path: Path, settings: Settings) -> None:
-    a = scanned(tmp_path, {"model.safetensors": safetensors(encoder(2)), name: safetensors({"w": example(1)})}, settings)
+    a = scanned(tmp_path, {"model.safetensors": safetensors(encoder(2)), name: safetensors(example(1))}, settings)
     found = [f for f in fired(a) if f[0] == "LINEAGE-STALE"]
     assert found == ([("LINEAGE-STALE", "medium", name)] if fires else [])
 
@@ -113,7 +115,7 @@ def test_a_part_said_to_be_random(parts: dict[str, str], fires: bool, tmp_path: 
 
 
 def test_independent_weights_of_the_same_shapes_are_not_accused(tmp_path: Path, settings: Settings) -> None:
-    files: dict[str, bytes | str] = {f"m{seed}.safetensors": safetensors({"encoder.mix.weight": example(seed)}) for seed in range(10, 20)}
+    files: dict[str, bytes | str] = {f"m{seed}.safetensors": safetensors(example(seed)) for seed in range(10, 20)}
     a = scanned(tmp_path, files | {"mlsbom.toml": attested(encoder="random")}, settings)
     assert fired(a) == []
     assert {r["verdict"] for r in a.lineage} <= {"candidate-family", "no-evidence"}
@@ -134,13 +136,15 @@ def test_only_comparable_tensors_are_read_of_a_file_of_other_shapes() -> None:
     from mlsbom.lineage import form
 
     g = np.random.default_rng(1)
-    model = {"big": g.normal(size=(611, 499)).astype(np.float32), "encoder.mix.weight": example(1)}
+    model = {
+        "big": g.normal(size=(611, 499)).astype(np.float32),
+    } | example(1)
     raw = safetensors(model)
-    table = TensorTable(names=tuple(model), dtypes=("F32",) * 2, shapes=tuple(x.shape for x in model.values()), count=2)
+    table = TensorTable(names=tuple(model), dtypes=("F32",) * 3, shapes=tuple(x.shape for x in model.values()), count=3)
     (fact,) = sketch(BytesBlob(raw), ("safetensors",), (table,), Packs(), Budget())
     made = form.load(base64.b64decode(fact.content))
     assert [made.name(h.tensor) for h in made.hashed] == ["encoder.mix.weight"]
-    assert made.header.parameters == 611 * 499 + 64 * 64
+    assert made.header.parameters == 611 * 499 + 64 * 64 + 128
 
 
 def test_the_same_scan_twice_gives_the_same_results(tmp_path: Path, settings: Settings) -> None:

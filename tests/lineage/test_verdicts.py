@@ -179,6 +179,16 @@ def test_a_rotated_basis_is_found_whatever_the_tensors_are_called() -> None:
         assert compared(inner, {k: BASE[k] for k in inner}, mode="full")["verdict"] == "candidate-family"
 
 
+def test_a_model_without_hidden_units_is_not_tested() -> None:
+    """Two linear classifiers of one problem have one optimum: alike, and yet independent. Only equal values count."""
+    optimum = np.random.default_rng(3).normal(size=(64, 500)).astype(np.float32)
+    one, two = ({"classifier.weight": noisy({"w": optimum}, 0.1, s)["w"], "classifier.bias": optimum[0, :64]} for s in (1, 2))
+    for mode in ("fingerprint", "two-fingerprints"):
+        got = compared(one, two, mode=mode)
+        assert (got["verdict"], got["tests"]) == ("candidate-family", 0)
+        assert compared(one, one, mode=mode)["verdict"] == "copy"
+
+
 def test_a_verdict_that_rests_on_pairs_says_so() -> None:
     inner = {k: x for k, x in noisy(permuted(BASE), 0.3).items() if "up" in k or "down" in k}
     got = compared(inner, {k: BASE[k] for k in inner})

@@ -161,3 +161,20 @@ def test_publishers_pack() -> None:
     issuers = {i["url"] for i in table["issuer"]}
     for publisher in table["publisher"]:
         assert publisher["issuer"] in issuers and publisher["identities"] and publisher["name"]
+
+
+def test_the_target_is_printed_as_the_caller_wrote_it(model: Model, stack: made.Stack, tmp_path: Path) -> None:
+    (tmp_path / "b.json").write_text(json.dumps(stack.message(b"weights")))
+    result = verify("pkg:npm/%40scope/tiny@1.0.0", digest="sha256:" + "0" * 64, signature=tmp_path / "b.json")
+    assert result["target"] == "pkg:npm/%40scope/tiny@1.0.0"
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff%41"))
+    model.root.rename(odd)
+    assert verify(odd, trust=(model.trust,))["target"] == f"{tmp_path}/%FF%2541"
+    assert (
+        "/" in json.dumps(signing.sign(odd, key=_key(tmp_path, model.key))) and verify(odd, trust=(model.trust,))["verdict"] == "verified"
+    )
+
+
+def _key(folder: Path, private: Any) -> Path:
+    (folder / "p.pem").write_bytes(made.private_pem(private))
+    return folder / "p.pem"

@@ -44,9 +44,8 @@ class Machine:
 
     # --- the stack ---------------------------------------------------------------------------------------------------------------
 
-    def spend(self, cost: int = 1) -> None:
-        """Account for kept values."""
-        self.cost += cost
+    def check(self) -> None:
+        """Raise where more is kept than `COST`. Called every few thousand opcodes, as a check at each would double their price."""
         if self.cost > COST:
             raise BudgetExceeded(f"holds more than {COST} values beside an import; the rest of the stream was not followed")
 
@@ -89,16 +88,22 @@ class Machine:
     def literal(self, kind: str, width: int) -> None:
         """A counted literal with its length in `width` bytes."""
         window = self.window
-        count = int.from_bytes(window.take(width), "little")
-        if count > LITERAL:
-            at = window.at
-            window.skip(count)
-            self.push(Big(kind, at, count))
-            self.spend()
-            return
-        raw = window.take(count)
-        self.push(raw if kind == "bytes" else raw.decode("utf-8", "surrogatepass") if kind == "text" else raw.decode("latin-1"))
-        self.spend(1 + count // 64)
+        if width == 1 and window.i + 257 < len(window.buf):
+            i = window.i + 1
+            count = window.buf[i - 1]
+            raw = window.buf[i : i + count]
+            window.i = i + count
+        else:
+            count = int.from_bytes(window.take(width), "little")
+            if count > LITERAL:
+                at = window.at
+                window.skip(count)
+                self.push(Big(kind, at, count))
+                self.cost += 1
+                return
+            raw = window.take(count)
+        self.stack.append(raw if kind == "bytes" else raw.decode("utf-8", "surrogatepass") if kind == "text" else raw.decode("latin-1"))
+        self.cost += 1 + count // 64
 
     def number(self, op: int, value: Value, width: int) -> None:
         """Push a number; a long run of one opcode (`width` bytes with its operand; 0: a line) is pushed at once, its values unread."""
@@ -111,7 +116,7 @@ class Machine:
             if length > 64 * (width or 4):
                 count = length // width if width else window.buf.count(b"\n", window.i, found.end())
                 self.stack.extend([MISSING] * count)
-                self.spend(count // 8)
+                self.cost += count // 8
                 window.i = found.end()
 
     def add(self, target: Value, items: list[Value], op: str) -> None:
@@ -119,19 +124,19 @@ class Machine:
         kind = type(target)
         if kind is list or kind is Set:
             _keep(target if kind is list else target.items, items)
-            self.spend(len(items) // 8)
+            self.cost += len(items) // 8
             return
         if kind is Call:
             _keep(target.items, items)
         self.out.changes.append(Change(op, target, items, self.op_at))
-        self.spend(1 + len(items) // 8)
+        self.cost += 1 + len(items) // 8
 
     def put_items(self, target: Value, items: list[Value]) -> None:
         """SETITEM and SETITEMS: keys and values in turn."""
         if len(items) % 2:
             raise Malformed("an odd number of keys and values", offset=self.op_at)
         pairs = list(zip(items[::2], items[1::2], strict=True))
-        self.spend(1 + len(pairs) // 4)
+        self.cost += 1 + len(pairs) // 4
         kind = type(target)
         if kind is Dict or kind is Call:
             if len(target.pairs) < KEEP:
@@ -152,7 +157,7 @@ class Machine:
         else:
             new = Name(module, name, self.op_at)
         self.out.names.append(new)
-        self.spend()
+        self.cost += 1
         return new
 
     def call(self, fn: Value, args: Value, op: str, kwargs: Value = None) -> None:
@@ -160,14 +165,14 @@ class Machine:
         made = Call(fn, args, op, self.op_at, kwargs)
         self.out.calls.append(made)
         self.stack.append(made)
-        self.spend(2)
+        self.cost += 2
 
     def build(self) -> RawArray | None:
         """BUILD: state for the value below. Returns the raw array that stands behind the state of a joblib wrapper."""
         state = self.pop()
         target = self.top()
         self.out.changes.append(Change("build", target, state, self.op_at))
-        self.spend()
+        self.cost += 1
         if type(target) is not Call:
             return None
         target.state.append(state)

@@ -15,7 +15,7 @@ from typing import Final
 from mlsbom.blob import Blob
 from mlsbom.budget import Budget
 from mlsbom.errors import BudgetExceeded, Malformed
-from mlsbom.formats.pickle.machine import LITERAL, PLAIN, Machine
+from mlsbom.formats.pickle.machine import KEEP, LITERAL, PLAIN, Machine
 from mlsbom.formats.pickle.values import MISSING, Big, Dict, Extension, Persistent, Set, Stream, Value
 
 NESTED: Final = 64
@@ -55,7 +55,8 @@ def run(blob: Blob, start: int, budget: Budget, *, lenient: bool = False, depth:
                 else:
                     break
             count += 1
-            if not count & 0xFFFF:
+            if not count & 0xFFF:
+                machine.check()
                 budget.check()
         out.stopped = True
     except (Malformed, BudgetExceeded) as e:
@@ -163,7 +164,7 @@ def _string(m: Machine) -> None:
         return
     if len(line) >= 2 and line[0] == line[-1] and line[:1] in (b"'", b'"'):
         line = line[1:-1]
-    m.spend(1 + len(line) // 64)
+    m.cost += 1 + len(line) // 64
     try:
         m.stack.append(codecs.escape_decode(line)[0].decode("latin-1"))
     except ValueError:
@@ -175,7 +176,7 @@ def _unicode(m: Machine) -> None:
     if len(line) > LITERAL:
         m.stack.append(Big("text", m.op_at + 1, len(line)))
         return
-    m.spend(1 + len(line) // 64)
+    m.cost += 1 + len(line) // 64
     try:
         m.stack.append(line.decode("raw-unicode-escape"))
     except ValueError:
@@ -188,16 +189,21 @@ def _unicode(m: Machine) -> None:
 def _empty(make: Callable[[], Value]) -> Handler:
     def push(m: Machine) -> None:
         m.stack.append(make())
-        m.spend()
+        m.cost += 1
 
     return push
 
 
 def _tuple_of(count: int) -> Handler:
     def push(m: Machine) -> None:
-        items = [m.pop() for _ in range(count)]
-        m.stack.append(tuple(reversed(items)))
-        m.spend()
+        stack = m.stack
+        if len(stack) - m.fence >= count:
+            items = tuple(stack[-count:])
+            del stack[-count:]
+        else:
+            items = tuple(reversed([m.pop() for _ in range(count)]))
+        stack.append(items)
+        m.cost += 1
 
     return push
 
@@ -206,7 +212,7 @@ def _from_mark(make: Callable[[list[Value]], Value]) -> Handler:
     def push(m: Machine) -> None:
         items = m.pop_mark()
         m.stack.append(make(items))
-        m.spend(1 + len(items) // 8)
+        m.cost += 1 + len(items) // 8
 
     return push
 
@@ -237,6 +243,14 @@ def _appends(op: str) -> Handler:
 
 
 def _setitem(m: Machine) -> None:
+    stack = m.stack
+    if len(stack) - m.fence >= 3 and type(stack[-3]) is Dict:  # the common case, without calls
+        value, key = stack.pop(), stack.pop()
+        pairs = stack[-1].pairs
+        if len(pairs) < KEEP or not (isinstance(key, PLAIN) and isinstance(value, PLAIN)):
+            pairs.append((key, value))
+            m.cost += 1
+        return
     value, key = m.pop(), m.pop()
     m.put_items(m.top(), [key, value])
 
@@ -252,7 +266,7 @@ def _setitems(m: Machine) -> None:
 def _mark(m: Machine) -> None:
     m.fence = len(m.stack)
     m.marks.append(m.fence)
-    m.spend()
+    m.cost += 1
 
 
 def _pop(m: Machine) -> None:
@@ -370,7 +384,7 @@ def _extension(width: int) -> Handler:
         entry = Extension(int.from_bytes(m.window.take(width), "little", signed=width == 4), m.op_at)
         m.out.extensions.append(entry)
         m.stack.append(entry)
-        m.spend()
+        m.cost += 1
 
     return push
 
@@ -379,7 +393,7 @@ def _refer(m: Machine, pid: Value) -> None:
     reference = Persistent(pid, m.op_at)
     m.out.persistent.append(reference)
     m.stack.append(reference)
-    m.spend()
+    m.cost += 1
 
 
 def _persid(m: Machine) -> None:

@@ -203,7 +203,7 @@ LOADERS: Final[tuple[Loader, ...]] = (
     ),
     Loader(
         names=_names("Model LanguageModel LightEval HFLM VLLM"),
-        roots=("lm_eval", "lighteval", "nnsight", "transformer_lens", "baukit"),
+        roots=("lm_eval", "lighteval", "nnsight", "baukit"),
         keywords=("pretrained", "model_name"),
     ),
     Loader(names=_names("HookedTransformer LanguageModel"), roots=("transformer_lens", "nnsight"), keywords=("model_name",)),
