@@ -9,6 +9,8 @@ from mlsbom.model import Component, Kind
 from mlsbom.survey.identity import COMMIT
 
 C = "auditable"
+MODELS = frozenset({Kind.MODEL})
+DESCRIBED = frozenset({Kind.MODEL, Kind.DATASET})
 HUB = (Kind.MODEL, Kind.DATASET, Kind.CODE)
 TRAINING = ("training", "training_data", "approach", "training_run")
 LIMITS = ("limitation", "out_of_scope", "bias")
@@ -66,8 +68,6 @@ def au3(v: View, c: Component) -> Outcome:
 
 
 def au4(v: View, c: Component) -> Outcome:
-    if c.kind != Kind.MODEL:
-        return NA
     bases = v.edges(c, "derived-from")
     if not bases:
         if _random(v, c):
@@ -83,8 +83,6 @@ def _random(v: View, c: Component) -> bool:
 
 
 def au5(v: View, c: Component) -> Outcome:
-    if c.kind != Kind.MODEL:
-        return NA
     data = v.edges(c, "trained-on")
     if not data:
         return (
@@ -103,8 +101,6 @@ def au5(v: View, c: Component) -> Outcome:
 
 
 def au6(v: View, c: Component) -> Outcome:
-    if c.kind not in (Kind.MODEL, Kind.DATASET):
-        return NA
     if c.kind == Kind.DATASET:
         return passed() if c.description or c.value("size_category") or c.value("collection") else not_shown("no card describes it")
     lacking = [
@@ -115,7 +111,7 @@ def au6(v: View, c: Component) -> Outcome:
 
 def au7(v: View, c: Component) -> Outcome:
     """Configuration against tensors: the stated width and vocabulary must be those of some tensor."""
-    if c.kind != Kind.MODEL or not c.local:
+    if not c.local:
         return NA
     wrong = v.findings_of(c, "SHARDS-", "CONFIG-")
     if wrong:
@@ -136,7 +132,7 @@ def au7(v: View, c: Component) -> Outcome:
 
 
 def au8(v: View, c: Component) -> Outcome:
-    if c.kind != Kind.MODEL or not c.local:
+    if not c.local:
         return NA
     false = v.findings_of(c, "LINEAGE-ATTESTED", "LINEAGE-NOT-RANDOM")
     if false:
@@ -154,7 +150,7 @@ def au9(v: View, c: Component) -> Outcome:
 
 
 def au10(v: View, c: Component) -> Outcome:
-    if c.kind != Kind.MODEL or not c.local:
+    if not c.local:
         return NA
     code = c.value("training_run") or c.value("hyperparameter")
     data = v.edges(c, "trained-on")
@@ -163,13 +159,13 @@ def au10(v: View, c: Component) -> Outcome:
 
 
 def au11(v: View, c: Component) -> Outcome:
-    if c.kind != Kind.MODEL or not c.local:
+    if not c.local:
         return NA
     false = v.findings_of(c, "LINEAGE-")
     bad = [f for f in false if f.severity in ("medium", "high", "critical")]
     if bad:
         return failed_by(bad)
-    if any(p in v.fingerprinted for p in c.files) or v.lineage:
+    if any(p in v.fingerprinted for p in c.files) or any(r.get("tests") for r in v.lineage):
         return passed("compared with the registry: no parent that is not declared")
     return not_shown("nothing in the registry is comparable: no statement on descent")
 
@@ -206,6 +202,7 @@ CHECKS = (
         title="Base-model chain pinned to its root",
         remedy="State base_model with its commit in the card, or attest that all weights were initialised at random.",
         run=au4,
+        kinds=MODELS,
     ),
     Check(
         id="AU5",
@@ -214,6 +211,7 @@ CHECKS = (
         title="Data sets with identifier, licence and hash, or a reason",
         remedy="List data sets in the card with revision and licence, or attest why not.",
         run=au5,
+        kinds=MODELS,
     ),
     Check(
         id="AU6",
@@ -222,6 +220,7 @@ CHECKS = (
         title="Card states training, input and output, limits",
         remedy="Write these sections into the model card.",
         run=au6,
+        kinds=DESCRIBED,
     ),
     Check(
         id="AU7",
@@ -230,6 +229,7 @@ CHECKS = (
         title="Configuration, tensor shapes and tokenizer agree",
         remedy="Deliver the configuration that belongs to these weights.",
         run=au7,
+        kinds=MODELS,
     ),
     Check(
         id="AU8",
@@ -238,6 +238,7 @@ CHECKS = (
         title="Each sub-module: random, pretrained from a named component, or unknown",
         remedy='Attest kind = "initialisation" with a value for each sub-module in mlsbom.toml.',
         run=au8,
+        kinds=MODELS,
     ),
     Check(
         id="AU9",
@@ -254,6 +255,7 @@ CHECKS = (
         title="Training code and data information are present",
         remedy="Deliver the training configuration and name the data.",
         run=au10,
+        kinds=MODELS,
     ),
     Check(
         id="AU11",
@@ -262,5 +264,6 @@ CHECKS = (
         title="Weight lineage shows no parent that is not declared",
         remedy="Declare the parent as base_model, or explain the comparison.",
         run=au11,
+        kinds=MODELS,
     ),
 )

@@ -8,7 +8,10 @@ from mlsbom.assess.view import NA, Check, Outcome, View, failed, failed_by, not_
 from mlsbom.model import Component, Kind
 
 C = "controllable"
-GRADED: Final = (Kind.MODEL, Kind.APPLICATION, Kind.SERVICE)
+GRADED: Final = frozenset({Kind.MODEL, Kind.APPLICATION, Kind.SERVICE})
+RUN: Final = frozenset({Kind.MODEL, Kind.APPLICATION})
+WHOLE: Final = frozenset({Kind.APPLICATION})
+MODELS: Final = frozenset({Kind.MODEL})
 REMOTE: Final = ("LICENSE-REMOTE", "LICENSE-REVOCABLE")
 INDEX: Final = frozenset({"index"})
 
@@ -16,8 +19,6 @@ INDEX: Final = frozenset({"index"})
 def co1(v: View, c: Component) -> Outcome:
     if c.kind == Kind.SERVICE:
         return failed("runs elsewhere")
-    if c.kind not in GRADED:
-        return NA
     away = [
         u.detail
         for u in v.graph.unknowns
@@ -31,8 +32,6 @@ def co1(v: View, c: Component) -> Outcome:
 
 
 def co2(v: View, c: Component) -> Outcome:
-    if c.kind not in GRADED:
-        return NA
     a = v.attestation(c, "jurisdiction")
     if a is not None:
         return passed(f"attested by {a.by}")
@@ -44,8 +43,6 @@ def co2(v: View, c: Component) -> Outcome:
 
 def co3(v: View, c: Component) -> Outcome:
     """A static check: what code and configuration call. The package index is needed to build, not to run."""
-    if c.kind not in (Kind.APPLICATION, Kind.MODEL):
-        return NA
     if c.kind == Kind.MODEL and not c.local:
         return NA
     called = [
@@ -64,12 +61,10 @@ def co3(v: View, c: Component) -> Outcome:
 
 
 def co4(v: View, c: Component) -> Outcome:
-    return v.attested_or(c, "custody", "who holds the keys") if c.kind == Kind.APPLICATION else NA
+    return v.attested_or(c, "custody", "who holds the keys")
 
 
 def co5(v: View, c: Component) -> Outcome:
-    if c.kind != Kind.MODEL:
-        return NA
     wrong = v.findings_of(c, *REMOTE)
     if wrong:
         return failed_by(wrong)
@@ -77,15 +72,15 @@ def co5(v: View, c: Component) -> Outcome:
 
 
 def co6(v: View, c: Component) -> Outcome:
-    return v.attested_or(c, "isolated-start", "a start log from an isolated network") if c.kind == Kind.APPLICATION else NA
+    return v.attested_or(c, "isolated-start", "a start log from an isolated network")
 
 
 def co7(v: View, c: Component) -> Outcome:
-    return v.attested_or(c, "modify", "right and means to modify") if c.kind == Kind.APPLICATION else NA
+    return v.attested_or(c, "modify", "right and means to modify")
 
 
 def co8(v: View, c: Component) -> Outcome:
-    return v.attested_or(c, "signing-root", "that the buyer holds the signing root for updates") if c.kind == Kind.APPLICATION else NA
+    return v.attested_or(c, "signing-root", "that the buyer holds the signing root for updates")
 
 
 CHECKS = (
@@ -96,8 +91,17 @@ CHECKS = (
         title="Every file is at hand locally",
         remedy="Deliver the files themselves, not pointers or names.",
         run=co1,
+        kinds=GRADED,
     ),
-    Check(id="CO2", criterion=C, level=1, title="Supplier and governing law are recorded", remedy='Attest kind = "jurisdiction".', run=co2),
+    Check(
+        id="CO2",
+        criterion=C,
+        level=1,
+        title="Supplier and governing law are recorded",
+        remedy='Attest kind = "jurisdiction".',
+        run=co2,
+        kinds=GRADED,
+    ),
     Check(
         id="CO3",
         criterion=C,
@@ -105,8 +109,17 @@ CHECKS = (
         title="No endpoint, key or telemetry is needed to run",
         remedy="Remove the calls, or make them optional and attest an isolated start.",
         run=co3,
+        kinds=RUN,
     ),
-    Check(id="CO4", criterion=C, level=2, title="Key custody is stated", remedy='Attest kind = "custody" with the holder.', run=co4),
+    Check(
+        id="CO4",
+        criterion=C,
+        level=2,
+        title="Key custody is stated",
+        remedy='Attest kind = "custody" with the holder.',
+        run=co4,
+        kinds=WHOLE,
+    ),
     Check(
         id="CO5",
         criterion=C,
@@ -114,6 +127,7 @@ CHECKS = (
         title="Licence has no remote restriction and ends on breach alone",
         remedy="Choose a component whose licence cannot be cut off.",
         run=co5,
+        kinds=MODELS,
     ),
     Check(
         id="CO6",
@@ -122,8 +136,9 @@ CHECKS = (
         title="Start log from an isolated network",
         remedy='Attest kind = "isolated-start" with the log.',
         run=co6,
+        kinds=WHOLE,
     ),
-    Check(id="CO7", criterion=C, level=3, title="Right and means to modify", remedy='Attest kind = "modify".', run=co7),
+    Check(id="CO7", criterion=C, level=3, title="Right and means to modify", remedy='Attest kind = "modify".', run=co7, kinds=WHOLE),
     Check(
         id="CO8",
         criterion=C,
@@ -131,5 +146,6 @@ CHECKS = (
         title="The buyer holds the signing root for updates",
         remedy='Attest kind = "signing-root".',
         run=co8,
+        kinds=WHOLE,
     ),
 )

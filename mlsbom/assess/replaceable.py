@@ -51,7 +51,7 @@ OPEN: Final = frozenset(
         "skops",
     }
 )
-GRADED: Final = (Kind.MODEL, Kind.SERVICE)
+GRADED: Final = frozenset({Kind.MODEL, Kind.SERVICE})
 
 
 def re1(v: View, c: Component) -> Outcome:
@@ -62,12 +62,10 @@ def re1(v: View, c: Component) -> Outcome:
 
 
 def re2(v: View, c: Component) -> Outcome:
-    return v.attested_or(c, "alternative", "an alternative") if c.kind in GRADED else NA
+    return v.attested_or(c, "alternative", "an alternative")
 
 
 def re3(v: View, c: Component) -> Outcome:
-    if c.kind not in GRADED:
-        return NA
     a = v.attestation(c, "alternative")
     if a is None:
         return not_shown("no alternative is named")
@@ -76,24 +74,20 @@ def re3(v: View, c: Component) -> Outcome:
 
 
 def re4(v: View, c: Component) -> Outcome:
-    if c.kind not in GRADED:
-        return NA
     a = v.attestation(c, "alternative")
     same = a.value.get("interface") if a else None
     return passed(str(same)) if same else not_shown("that the alternative has the same interface is not stated")
 
 
 def re5(v: View, c: Component) -> Outcome:
-    return v.attested_or(c, "swap-test", "the result of a swap test") if c.kind in GRADED else NA
+    return v.attested_or(c, "swap-test", "the result of a swap test")
 
 
 def re6(v: View, c: Component) -> Outcome:
-    return v.attested_or(c, "swap-ci", "a swap test that runs in CI") if c.kind in GRADED else NA
+    return v.attested_or(c, "swap-ci", "a swap test that runs in CI")
 
 
 def re7(v: View, c: Component) -> Outcome:
-    if c.kind not in GRADED:
-        return NA
     a = v.attestation(c, "alternative")
     if a is None:
         return not_shown("no alternative is named")
@@ -104,12 +98,20 @@ def re7(v: View, c: Component) -> Outcome:
 
 
 def re8(v: View, c: Component) -> Outcome:
-    return v.attested_or(c, "retune", "data or adapters to tune the alternative") if c.kind in GRADED else NA
+    return v.attested_or(c, "retune", "data or adapters to tune the alternative")
 
 
 CHECKS = (
     Check(id="RE1", criterion=C, level=1, title="Open, documented format", remedy="Convert to an open format.", run=re1),
-    Check(id="RE2", criterion=C, level=1, title="An alternative is named", remedy='Attest kind = "alternative" in mlsbom.toml.', run=re2),
+    Check(
+        id="RE2",
+        criterion=C,
+        level=1,
+        title="An alternative is named",
+        remedy='Attest kind = "alternative" in mlsbom.toml.',
+        run=re2,
+        kinds=GRADED,
+    ),
     Check(
         id="RE3",
         criterion=C,
@@ -117,6 +119,7 @@ CHECKS = (
         title="The alternative is itself at level 2",
         remedy="Scan the alternative with the same profile and state its level.",
         run=re3,
+        kinds=GRADED,
     ),
     Check(
         id="RE4",
@@ -125,6 +128,7 @@ CHECKS = (
         title="Same interface",
         remedy="State modality, context and tokenizer or adapter in value.interface.",
         run=re4,
+        kinds=GRADED,
     ),
     Check(
         id="RE5",
@@ -133,8 +137,9 @@ CHECKS = (
         title="Result of a swap test is attached",
         remedy='Attest kind = "swap-test" with the result file.',
         run=re5,
+        kinds=GRADED,
     ),
-    Check(id="RE6", criterion=C, level=3, title="The swap test runs in CI", remedy='Attest kind = "swap-ci".', run=re6),
+    Check(id="RE6", criterion=C, level=3, title="The swap test runs in CI", remedy='Attest kind = "swap-ci".', run=re6, kinds=GRADED),
     Check(
         id="RE7",
         criterion=C,
@@ -142,6 +147,15 @@ CHECKS = (
         title="The alternative has another supplier and jurisdiction",
         remedy="Name them in value.supplier and value.jurisdiction.",
         run=re7,
+        kinds=GRADED,
     ),
-    Check(id="RE8", criterion=C, level=3, title="Data or adapters to re-tune are kept", remedy='Attest kind = "retune".', run=re8),
+    Check(
+        id="RE8",
+        criterion=C,
+        level=3,
+        title="Data or adapters to re-tune are kept",
+        remedy='Attest kind = "retune".',
+        run=re8,
+        kinds=GRADED,
+    ),
 )

@@ -55,7 +55,7 @@ def _upstream_first(view: View) -> list[Component]:
 
 
 def _grade(view: View, component: Component, criterion: str, checks: list[Check]) -> Grade | None:
-    states = [(check, check.run(view, component)) for check in checks]
+    states = [(c, c.run(view, component)) for c in checks if c.kinds is None or component.kind in c.kinds]
     asked = [(c, o) for c, o in states if o.state != NOT_APPLICABLE]
     if not asked:
         return None

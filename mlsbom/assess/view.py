@@ -74,6 +74,7 @@ class Check:
     title: str
     remedy: str
     run: Callable[[View, Component], Outcome]
+    kinds: frozenset[Kind] | None = None  # of which components it is asked; None: of all
 
 
 @dataclass(slots=True)

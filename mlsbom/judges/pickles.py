@@ -11,34 +11,13 @@ from itertools import islice
 from typing import Any, Final
 
 from mlsbom.formats.pickle.storages import storage_of
-from mlsbom.formats.pickle.values import Big, Call, Change, Dict, Extension, Missing, Name, Persistent, Stream, Value, reach
-from mlsbom.judges import marks
-from mlsbom.judges.callables import Callables, Judgement, Kind, describe
+from mlsbom.formats.pickle.values import Call, Change, Dict, Extension, Missing, Name, Persistent, Stream, Value, reach
+from mlsbom.judges.arguments import SWAPS, Arguments, attributes
+from mlsbom.judges.callables import Callables, Judgement, Kind
 from mlsbom.judges.folding import Folder, evidence, show
 
 NOTES: Final = 1000
 """The most notes that one stream yields."""
-LONGEST: Final = 64 << 10
-_TEXT_CODECS: Final = frozenset({"latin1", "latin-1", "iso-8859-1", "iso8859-1", "utf-8", "utf8"})
-_CODECS: Final = frozenset({"_codecs.encode", "codecs.encode"})
-_FROM_TYPE: Final = "torch._tensor._rebuild_from_type_v2"
-_CLASSES: Final[dict[str, tuple[int, ...]]] = {
-    "copyreg._reconstructor": (0, 1), "copyreg.__newobj__": (0,), "copyreg.__newobj_ex__": (0,), _FROM_TYPE: (0, 1),
-    "torch._utils._rebuild_wrapper_subclass": (0,),
-    "numpy._core.multiarray._reconstruct": (0,), "numpy.ma.core._mareconstruct": (0, 1), "pandas.core.indexes.base._new_Index": (0,),
-    "jax._src.array._reconstruct_array": (0,),
-    "numpy.random._pickle.__bit_generator_ctor": (0,), "numpy.random._pickle.__generator_ctor": (1,),
-    "numpy.random._pickle.__randomstate_ctor": (1,),
-}  # fmt: skip
-"""Positions of arguments that known callables call: they must be known themselves."""
-_OPENERS: Final = frozenset({"numpy.memmap"})
-"""Known as types of arrays; called, they open a file."""
-_PAIRS: Final = frozenset({"collections.OrderedDict", "builtins.dict", "collections.UserDict", "collections.ChainMap"})
-_SWAPS: Final = frozenset({"__class__", "__dict__", "__setstate__", "__reduce__", "__reduce_ex__", "__getattr__", "__getattribute__",
-    "__init__", "__new__", "__call__", "__del__", "__bases__",
-                           "__globals__", "__code__", "__builtins__", "__subclasses__", "__mro__", "__import__", "__defaults__",
-                           "__kwdefaults__", "__closure__", "__wrapped__"})  # fmt: skip
-"""Attributes that make an instance something else. `__dict__` of honest state never holds them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +42,9 @@ class StreamJudge:
         self.folder = folder
         self.sure = "medium" if stream.resynced else "high"
         self.used: dict[int, str] = {}
-        self.made: dict[int, tuple[Name, Judgement]] = {}
         self.built = {id(c.target) for c in stream.changes if c.op == "build"}
         self.judged: dict[int, Judgement | None] = {id(n): self.of_name(n) for n in stream.names}
+        self.arguments = Arguments(judge, folder, self.judged)
 
     def of_name(self, name: Name) -> Judgement | None:
         """What an import is; None where it is computed and does not fold."""
@@ -81,7 +60,8 @@ class StreamJudge:
             yield from self._call(call)
         for change in self.stream.changes:
             yield from self._change(change)
-        for name, judged in self.made.values():
+        for name, judged in self.arguments.built.values():
+            self.used.setdefault(id(name), "built")
             if judged.kind is Kind.UNKNOWN:
                 yield Note(
                     rule="PICKLE-UNKNOWN-CALLABLE",
@@ -165,7 +145,7 @@ class StreamJudge:
                 **note,
             )
         else:
-            why = self._schema(call, judged)
+            why = self.arguments.problem(call, judged)
             if why:
                 yield Note(rule="PICKLE-ARGUMENT", because=f"{said}: {why}", severity="high", sure=self.sure, **note)
 
@@ -271,56 +251,6 @@ class StreamJudge:
                 return f"names {folded}"
         return None
 
-    def _schema(self, call: Call, judged: Judgement) -> str | None:
-        """Why the arguments of a known callable are none that honest files give it."""
-        args = call.args if isinstance(call.args, tuple) else ()
-        name = judged.name
-        if judged.kind is Kind.STATE:
-            return self._program_in(call) if call.op != "newobj" else None
-        if name in _CODECS:
-            codec = self.folder.fold(args[1]) if len(args) > 1 else "utf-8"
-            return (
-                None
-                if isinstance(codec, str) and codec.lower().replace("_", "-") in _TEXT_CODECS
-                else f"a codec of {show(codec, None, 40)}"
-            )
-        if name in _PAIRS and args and isinstance(args[0], str | bytes):
-            return "text where items belong"
-        if name in _OPENERS:
-            return "opens a file"
-        if name in self.judge.loads:
-            index = self.judge.loads[name]
-            value = args[index] if index < len(args) else None
-            return None if isinstance(value, Big) or isinstance(self.folder.fold(value), bytes) else "bytes that are computed while loading"
-        if name == "collections.defaultdict":
-            return self._must_be_good(args[0]) if args and args[0] is not None else None
-        for index in _CLASSES.get(name, ()):
-            why = self._must_be_good(args[index]) if index < len(args) else None
-            if why:
-                return why
-        if name == _FROM_TYPE and len(args) > 3:
-            swapped = next((k for k in _keys(Change("build", None, args[3], call.offset)) if k in _SWAPS), None)
-            return f"sets {swapped}" if swapped else None
-        return None
-
-    def _program_in(self, call: Call) -> str | None:
-        """A command or code among the arguments of a class with state: some evaluate what configures them."""
-        for value in reach(call.args, call.kwargs)[:1024]:
-            if isinstance(value, str) and (found := marks.hostile(value[:LONGEST])):
-                return f"{found[0]}: {describe(found[1], 80)}"
-        return None
-
-    def _must_be_good(self, value: Value) -> str | None:
-        """None for a known class or callable; unknown ones are noted as such elsewhere."""
-        if not isinstance(value, Name):
-            return "no plain name where a class belongs" if isinstance(value, Call) else None
-        judged = self.judged.get(id(value))
-        if judged is None or judged.bad or judged.traversal:
-            return f"given {show(value, self.folder, 80)}"
-        self.used.setdefault(id(value), "built")
-        self.made.setdefault(id(value), (value, judged))
-        return None
-
     # --- changes and what is kept ------------------------------------------------------------------------------------------------
 
     def _change(self, change: Change) -> Iterator[Note]:
@@ -337,7 +267,7 @@ class StreamJudge:
             )
             return
         if isinstance(target, Call):
-            swapped = next((k for k in _keys(change) if k in _SWAPS), None) if change.op == "build" else None
+            swapped = next((k for k in attributes(change.value) if k in SWAPS), None) if change.op == "build" else None
             if swapped:
                 yield Note(
                     rule="PICKLE-SHADOWING",
@@ -439,12 +369,6 @@ _VERBS: Final = {
     "appends": "appends to",
     "additems": "adds items to",
 }
-
-
-def _keys(change: Change) -> list[str]:
-    """The attribute names that BUILD sets: of a dictionary, or of both parts of a (state, slots) pair."""
-    parts = change.value if isinstance(change.value, tuple) and len(change.value) == 2 else (change.value,)
-    return [k for part in parts if isinstance(part, Dict) for k, _ in part.pairs if isinstance(k, str)]
 
 
 def texts(stream: Stream) -> Iterator[str | bytes]:

@@ -22,6 +22,8 @@ REST: Final = 25
 """Words beyond the known texts that need no explanation (specs of licences, section 1.2, step 5)."""
 SAME: Final = 0.985
 """Share of an AI licence's words that must be there, and of the text's words that must be its own: at 0.97 two versions look alike."""
+BODY: Final = 0.85
+"""Share of the words of the known text that must stand under a permissive title (specs of licences, section 1.2, step 4)."""
 TEMPLATE: Final = 0.9
 """Share of an ordinary licence's words that must be there: the rest are slots (names of holders) and line ends."""
 MOST: Final = 8
@@ -126,12 +128,11 @@ def identify_text(text: LicenseText, packs: Packs) -> Identified:
     if known:
         return _assemble(reading, known, {}, "known text", 1.0)
     matches, taken = _consume(reading)
-    custom = next((m for m in matches if m.reference.custom), None)
     title = titles.find(text, packs)
-    if title is not None and (custom is None or custom.reference.id != title.id):
-        return _titled(reading, title, matches)
+    if title is not None and all(m.reference.id != title.id for m in matches if m.reference.custom or len(matches) == 1):
+        return _titled(reading, title)
     if matches:
-        return _matched(reading, matches, taken)
+        return _matched(reading, matches, taken, bool(title and title.permissive))
     return _other(reading)
 
 
@@ -172,16 +173,16 @@ def _accepted(match: references.Match, taken: bytearray, again: bool) -> bool:
     return match.missing <= max(3, 2 * slots if again else slots)
 
 
-def _titled(reading: _Reading, title: titles.Title, matches: list[references.Match]) -> Identified:
+def _titled(reading: _Reading, title: titles.Title) -> Identified:
     """A licence by its title and version; its terms are those of this very text."""
     known = reading.table.get(title.id)
     found = tuple(clauses.find(reading.text))
     restrictive = {c.clause for c in found} & clauses.RESTRICTIVE
-    implied = clauses.implied(found)
+    implied, identifier = clauses.implied(found), title.id
     if known is not None and title.known:
         kind = known.kind
         if kind in facts.FREE and restrictive:
-            kind = implied
+            kind, identifier = implied, f"LicenseRef-{titles.slug(title.id.removeprefix('LicenseRef-'))}-modified"
             reading.why.append(f"the title is of a permissive licence, but the text restricts: {', '.join(sorted(restrictive))}")
     else:
         kind = "permissive" if title.permissive and not restrictive else implied
@@ -190,13 +191,16 @@ def _titled(reading: _Reading, title: titles.Title, matches: list[references.Mat
             if known is None and title.known is False
             else "terms from this text alone"
         )
-    near = _near(reading)
-    if near:
-        reading.why.append(near)
+    near = _nearest(reading, title.id)
+    if kind in facts.FREE and (near is None or near.reference.id != title.id or near.containment < BODY):
+        kind = "unknown"
+        reading.why.append("only the title is of a permissive licence: the body is no known text of it")
+    if near is not None:
+        reading.why.append(_differs(near, reading.text))
     name = title.shown if known is None or not known.spdx else known.name
-    item = Found(id=title.id, name=name, kind=kind, score=0.95, clauses=found, confidence=known.confidence if known else "")
+    item = Found(id=identifier, name=name, kind=kind, score=0.95, clauses=found, confidence=known.confidence if known else "")
     return Identified(
-        expression=title.id,
+        expression=identifier,
         licenses=(item,),
         why="; ".join([f"title on line {title.line}", *reading.why]),
         title=title.shown,
@@ -205,21 +209,22 @@ def _titled(reading: _Reading, title: titles.Title, matches: list[references.Mat
     )
 
 
-def _near(reading: _Reading) -> str:
-    """How far a titled text is from the nearest text known under that title, for the reader."""
+def _nearest(reading: _Reading, identifier: str = "") -> references.Match | None:
+    """The text of an AI licence, or of this identifier, that has most of its words here, if any is like it at all."""
     known = references.load(reading.packs)
     text = references.live(references.windows(reading.text.words), len(reading.text.words))
-    top = [known.compare(c, text) for c in known.nearest(text) if c.custom]
-    if not top:
-        return ""
-    m = max(top, key=lambda m: m.containment)
-    return (
-        f"differs from the nearest known text, {m.reference.id}, in {m.missing + text.words - m.covered} of {len(reading.text.words)} words"
-    )
+    top = [known.compare(c, text) for c in known.nearest(text) if c.custom or c.id == identifier]
+    return max(top, key=lambda m: m.containment, default=None)
 
 
-def _matched(reading: _Reading, matches: list[references.Match], taken: bytes) -> Identified:
-    """One or several known texts, and what the words beyond them say."""
+def _differs(near: references.Match, text: LicenseText) -> str:
+    """How far a text is from the nearest known one, for the reader."""
+    words = near.missing + len(text.words) - near.covered
+    return f"differs from the nearest known text, {near.reference.id}, in {words} of {len(text.words)} words"
+
+
+def _matched(reading: _Reading, matches: list[references.Match], taken: bytes, permissive: bool) -> Identified:
+    """One or several known texts, and what the words beyond them say. `permissive`: the title is of a text read as permissive."""
     text = reading.text
     lines, rest = _lines(text, taken), taken.count(0)
     implied = {c for m in matches if (known := reading.table.get(m.reference.id)) for c in known.clauses}
@@ -230,24 +235,25 @@ def _matched(reading: _Reading, matches: list[references.Match], taken: bytes) -
         identifier = match.reference.id
         known = reading.table.get(identifier)
         own = tuple(clauses.find(text)) if match.reference.custom else ()
-        items.setdefault(
-            identifier,
-            Found(
-                id=identifier,
-                name=known.name if known else identifier,
-                kind=known.kind if known else clauses.implied(own),
-                score=1.0 if match.containment > 0.97 else 0.95,
-                clauses=own,
-                confidence=known.confidence if known else "",
-            ),
+        lenient = permissive and not clauses.RESTRICTIVE & {c.clause for c in own}
+        kind = known.kind if known else "permissive" if lenient else clauses.implied(own)
+        score = 1.0 if match.containment > 0.97 else 0.95
+        found_one = Found(
+            id=identifier,
+            name=known.name if known else identifier,
+            kind=kind,
+            score=score,
+            clauses=own,
+            confidence=known.confidence if known else "",
         )
+        items.setdefault(identifier, found_one)
         if match.missing:
             reading.why.append(f"{identifier}: {match.missing} of {match.reference.needed} words differ")
     free = frozenset(range(1, len(text.lines) + 1)) - {line for line, mark in zip(text.at, taken, strict=True) if mark}
     named = [n for n in notices.find(text, free, reading.table) if not _said(n.expression, items)]
-    ordinary = [m.reference.id for m in matches if not m.reference.custom]
-    if ordinary and not any(m.reference.custom for m in matches) and (extra or _conditions(reading, items, taken)):
-        return _modified(reading, items, ordinary, extra)
+    known_terms = all(not m.reference.custom for m in matches) or all(f.kind in facts.FREE for f in items.values())
+    if known_terms and (extra or _conditions(reading, items, taken)):
+        return _modified(reading, items, extra)
     if rest > REST and not named:
         reading.why.append(f"{rest} words beyond it")
     order = [*(n.expression for n in sorted(named, key=lambda n: n.line)), *items] if named else list(items)
@@ -283,10 +289,10 @@ def _inserted(text: LicenseText, taken: bytes) -> bool:
     return False
 
 
-def _modified(reading: _Reading, items: dict[str, Found], ordinary: list[str], extra: list[Clause]) -> Identified:
+def _modified(reading: _Reading, items: dict[str, Found], extra: list[Clause]) -> Identified:
     """An ordinary licence with conditions added: not that licence any more."""
-    base = ordinary[0]
-    identifier = f"LicenseRef-{titles.slug(base)}-modified"
+    base = next(iter(items))
+    identifier = f"LicenseRef-{titles.slug(base.removeprefix('LicenseRef-'))}-modified"
     kind = worst([clauses.implied(extra), reading.table.kind(base)])
     changed = Found(id=identifier, name=f"{items[base].name}, modified", kind=kind, score=0.95, clauses=tuple(extra))
     rest = {i: f for i, f in items.items() if i != base}
@@ -315,9 +321,9 @@ def _other(reading: _Reading) -> Identified:
     if heading is not None:
         identifier = heading[0] if "permissive" not in heading[0] else identifier
         reading.why.append(f"named by its heading on line {heading[2]}")
-    near = _near(reading)
+    near = _nearest(reading)
     reading.why += [
-        near or "no known text",
+        _differs(near, text) if near is not None else "no known text",
         "terms from its clauses alone" if found else "no clause was found: nothing is known of its terms",
     ]
     item = Found(id=identifier, name=heading[1] if heading else "unknown licence", kind=kind, score=0.0, clauses=found)

@@ -134,7 +134,7 @@ def profiles(weights: Weights, wanted: Callable[[Tensor], bool] = lambda _: True
 def fingerprint(weights: Weights, profiled: Profiled | None = None, limit: int = matrices.MATRICES) -> form.Fingerprint:
     """The fingerprint of these weights, with at most `limit` matrices.
 
-    A model with a single matrix has no hidden units: both its axes have a meaning, and one optimum may be everybody's. None of it is kept."""
+    A model with a single matrix has no hidden units: both its axes have a meaning, one optimum may be everybody's. None of it is kept."""
     p = profiled or profiles(weights)
     layered = sum(x.matrix for x in p.counted) > 1
     views = [

@@ -167,22 +167,44 @@ def agreements(evidence: Evidence, channel: str, n: int, group: list[tuple[str, 
 def kept_against_kept(suspect: list[Kept], reference: list[Kept]) -> Evidence:
     """Two fingerprints: kept rows against kept rows of the same numbers, n = the kept rows in the bound. T2, T3 and T5 are out of reach."""
     evidence = Evidence()
-    for k in reference:
-        for s in suspect:
-            if (s.n, s.m) != (k.n, k.m):
-                continue
-            index, mine, theirs = np.intersect1d(s.index, k.index, assume_unique=True, return_indices=True)
-            if len(index):
-                a = (s.rows[mine] @ k.rows[theirs].T).argmax(0)
-                hits = int((a == np.arange(len(index))).sum())
-                evidence.add(
-                    Hit(
-                        channel="T1",
-                        log10_p=bounds.aligned(hits, len(index), len(index)),
-                        hits=hits,
-                        of=len(index),
-                        suspect=s.name,
-                        reference=k.name,
-                    )
-                )
+    mine = _by_size(suspect)
+    for size, theirs in _by_size(reference).items():
+        group = mine.get(size, [])
+        if not group:
+            continue
+        rows = kept_rows(size[0])
+        hits, of = _hits(group, theirs, rows)
+        for i, s in enumerate(group):
+            for j, k in enumerate(theirs):
+                if n := int(of[i, j]):
+                    log10_p = bounds.aligned(int(hits[i, j]), n, n)
+                    evidence.add(Hit(channel="T1", log10_p=log10_p, hits=int(hits[i, j]), of=n, suspect=s.name, reference=k.name))
     return evidence
+
+
+def _by_size(kept: list[Kept]) -> dict[tuple[int, int], list[Kept]]:
+    out: dict[tuple[int, int], list[Kept]] = {}
+    for k in kept:
+        out.setdefault((k.n, k.m), []).append(k)
+    return out
+
+
+def _hits(group: list[Kept], theirs: list[Kept], rows: Array) -> tuple[Array, Array]:
+    """(hits, rows that both keep), matrices of one side x of the other, by one product. A dead row is no candidate and no test."""
+    z, alive = _stacked(group, rows)
+    q, others = _stacked(theirs, rows)
+    k = len(rows)
+    similar = (z.reshape(-1, z.shape[2]) @ q.reshape(-1, q.shape[2]).T).reshape(len(group), k, len(theirs), k)
+    both = alive[:, None] & others[None]  # matrices x matrices x rows
+    np.copyto(similar, -2, where=~both.transpose(0, 2, 1)[..., None])
+    return ((similar.argmax(1) == np.arange(k)) & both).sum(2), both.sum(2)
+
+
+def _stacked(kept: list[Kept], rows: Array) -> tuple[Array, Array]:
+    """All kept rows in their places, matrices x rows x width, and which of them are alive."""
+    out = np.zeros((len(kept), len(rows), kept[0].rows.shape[1]), np.float32)
+    alive = np.zeros(out.shape[:2], bool)
+    for i, k in enumerate(kept):
+        at = np.searchsorted(rows, k.index)
+        out[i, at], alive[i, at] = k.rows, True
+    return out, alive

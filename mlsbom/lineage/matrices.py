@@ -139,6 +139,7 @@ def evenly(n: int, count: int) -> Array:
     return np.unique(np.linspace(0, n - 1, min(n, count)).astype(np.int64))
 
 
+@lru_cache(maxsize=1024)
 def kept_rows(n: int) -> Array:
     """The indices of the rows that a fingerprint keeps of n."""
     return evenly(n, KEPT)

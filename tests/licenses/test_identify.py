@@ -105,8 +105,14 @@ def test_a_version_that_is_not_in_the_table_is_named_and_said_to_be_unknown() ->
 
 def test_a_permissive_title_over_a_restricting_body_is_not_permissive() -> None:
     found = read("OpenMDW License Agreement, version 1.0 (OpenMDW-1.0)\n\nThe model may be used for non-commercial purposes only.\n")
-    assert found.kind == "noncommercial"
+    assert (found.expression, found.kind) == ("LicenseRef-openmdw-1.0-modified", "noncommercial")
     assert "restricts" in found.why
+
+
+def test_a_permissive_title_alone_promises_nothing() -> None:
+    found = read("OpenMDW License Agreement, version 1.0 (OpenMDW-1.0)\n\nAsk us what you may do with it.\n")
+    assert (found.expression, found.kind) == ("OpenMDW-1.0", "unknown")
+    assert "only the title" in found.why
 
 
 def test_an_unknown_text_has_a_stable_name_and_the_kind_of_its_clauses() -> None:

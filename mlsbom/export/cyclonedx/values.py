@@ -15,14 +15,21 @@ PREFIX: Final = "mlsbom:"
 
 def clean(x: Any) -> Any:
     """Without nulls, empty strings, empty lists and empty objects (but an empty `dependsOn`, which says: a leaf)."""
-    if isinstance(x, dict):
-        out = {k: clean(v) for k, v in x.items() if v is not None}
-        return {k: v for k, v in out.items() if v not in ("", [], {}) or k == "dependsOn"}
-    if isinstance(x, list):
-        return [v for v in (clean(v) for v in x if v is not None) if v not in ("", [], {})]
-    if isinstance(x, str):
-        return text(x)
-    return x
+    kind = type(x)
+    if kind is str:
+        return x if x.isprintable() else text(x)
+    if kind is dict:
+        out = {}
+        for k, v in x.items():
+            if v is None:
+                continue
+            v = clean(v)
+            if v or v is False or (v == 0 and type(v) in (int, float)) or k == "dependsOn":
+                out[k] = v
+        return out
+    if kind is list:
+        return [v for v in map(clean, x) if v or v is False or (v == 0 and type(v) in (int, float))]
+    return str(x) if isinstance(x, str) else x
 
 
 def text(value: str) -> str:

@@ -1,6 +1,6 @@
 """Tier 2: the state of an abstract machine for one pickle. It computes what the C unpickler would, with calls and imports left as values.
 
-Nothing recurses; a literal above `LITERAL` bytes stays in the file; what is kept is bounded by `COST`. The opcodes are in `opcodes`.
+Nothing recurses; a literal above `LITERAL` bytes stays in the file; what is kept is bounded by `COST`. Opcodes: `opcodes`; loop: `run`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Final
 from mlsbom.blob import Blob
 from mlsbom.budget import Budget
 from mlsbom.errors import Malformed
-from mlsbom.formats.pickle.opcodes import run
+from mlsbom.formats.pickle.run import run
 from mlsbom.formats.pickle.storages import LEGACY_PICKLES, is_legacy, legacy_keys, storages
 from mlsbom.formats.pickle.values import Stream
 from mlsbom.formats.pickle.walk import walk

@@ -14,7 +14,7 @@ from typing import Any, Final
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
 from mlsbom.inspectors import Context, Yield
-from mlsbom.model import Confidence, Evidence, Mark, Phase, Rule, Severity, Technique
+from mlsbom.model import Confidence, Evidence, Mark, Phase, Rule, Severity, Shortfall, Status, Technique
 
 HOOK = Rule(id="PACKAGE-STARTUP-HOOK", title="A .pth file runs code at every start of Python", severity=Severity.HIGH)
 GYP = Rule(id="PACKAGE-GYP-COMMAND", title="A binding.gyp runs a command while it is read", severity=Severity.HIGH)
@@ -73,7 +73,12 @@ _PTH_BENIGN: Final[tuple[re.Pattern[str], ...]] = (
 _RUNS = re.compile(
     r"\b(?:exec|eval|compile|subprocess|os\.system|popen|spawn|urlopen|urllib|requests|socket|b64decode|base64|marshal|zlib|bun|node|curl|wget|ctypes)\b|https?://"
 )
-_SUBSTITUTION = re.compile(r"<!@?\(([^\n]{0,2000}?)\)[\"']?(?=\s*[,\]}\n]|$)")
+_SUBSTITUTION = re.compile(r"<!@?\(")
+_SUBSTITUTION_END = re.compile(r"\)[\"']?\s*(?:[,\]}]|$)")
+MOST: Final = 1000
+"""Commands that are looked at in one file."""
+LONGEST_COMMAND: Final = 4000
+"""Characters of a command that are judged; one that is longer is suspicious for that."""
 _GYP_BENIGN = re.compile(
     r"""\s*(?:node\s+(?:-p|-e|--print|--eval)\s+\\?["']?\s*(?:require\(\\?['"](?:node-addon-api|nan|node-api-headers|napi-[\w-]+)[^;&|]*|process\.\w[\w.\[\]'"\\]*\s*)\\?["']?\s*"""
     r"""|pkg-config\s+[\w@ .+-]+|node\s+-e\s+\\?["']require\(\\?['"]nan\\?['"]\)\\?["']"""
@@ -135,13 +140,16 @@ def _pth(text: str) -> Iterator[Yield]:
 
 
 def _gyp(text: str) -> Iterator[Yield]:
-    for m in _SUBSTITUTION.finditer(text):
-        command = m[1].strip()
+    for n, m in enumerate(_SUBSTITUTION.finditer(text)):
+        if n == MOST:
+            yield Shortfall(status=Status.PARTIAL, reason=f"holds more than {MOST} command substitutions; the rest were not looked at")
+            return
+        rest = text[m.end() : m.end() + LONGEST_COMMAND].partition("\n")[0]
+        end = _SUBSTITUTION_END.search(rest)
+        command = rest[: end.start() if end else None].strip()
         yield Mark(kind="hook", text=command[:_TEXT], evidence=_line(text, m.start()))
         if not _GYP_BENIGN.fullmatch(command):
-            yield GYP.finding(
-                f"a command is run while the file is read: {command[:120]}", evidence=_line(text, m.start()), phase=Phase.IMPORT
-            )
+            yield GYP.finding(f"a command is run while the file is read: {command[:120]}", evidence=_line(text, m.start()), phase=Phase.IMPORT)
 
 
 def _package(text: str) -> Iterator[Yield]:
@@ -161,6 +169,8 @@ def _package(text: str) -> Iterator[Yield]:
 
 def _suspicious(command: str, stage: str) -> str | None:
     """Why an install script is suspicious, or None."""
+    if len(command) > LONGEST_COMMAND:
+        return "is longer than any honest one"
     if _FETCH_AND_RUN.search(command):
         return "fetches and runs something, or runs hidden code"
     if stage != "prepare" and _ROOT_SCRIPT.search(command):
