@@ -66,6 +66,7 @@ FIELDS: Final[dict[str, str]] = {
     "energy_kwh": "number of kWh, as stated",
     "co2_grams": "number of grams of CO2eq, as stated",
     "hardware": "hardware used or required, as stated (8xH100)",
+    "hub_scan": 'object {"status", "pickle"?, "by"}: what the scanners of the hub that gave this file say of it',
     "gated": "access is gated on the hub: text or true",
     "superseded_by": "name of a newer version",
     # dataset

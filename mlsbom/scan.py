@@ -62,8 +62,14 @@ def now() -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def open_target(target: str, online: bool = False) -> Source:
-    """The source that a target's spelling names."""
+def open_target(target: str, online: bool = False, weights: str = "headers") -> Source:
+    """The source that a target's spelling names. `weights`: how much of a hub target is fetched (declared, headers, full)."""
+    if target.startswith("hf://"):
+        if not online:
+            raise UsageError(f"{target}: is on the Hub, and this scan is offline", remedy="allow the network with --online")
+        from mlsbom.sources.hub import HubSource
+
+        return HubSource(target, weights)
     from mlsbom.sources.local import LocalSource
 
     return LocalSource(target)
@@ -73,7 +79,7 @@ def scan(target: str, settings: Settings | None = None) -> Assessment:
     """Scan a target. Raises UsageError, NothingToScan; never for what the target holds."""
     settings = settings or Settings()
     created = settings.now or now()
-    source = open_target(target, settings.online)
+    source = open_target(target, settings.online, settings.weights)
     options = Options(
         packs=settings.packs,
         jobs=settings.jobs,

@@ -22,6 +22,7 @@ from mlsbom.errors import PackError, ReadError, Unreadable
 from mlsbom.knowledge import Packs, shared
 from mlsbom.model import Artifact, Link, Observed, Place, Pointer, Shortfall, Status, Survey, Target, ToolInfo
 from mlsbom.sources import Entry, Source
+from mlsbom.sources.far import FarBlob
 from mlsbom.sources.local import LocalSource, identity
 
 SMALL = 1 << 20  # read once, whole, in the main thread: measured best below about 1 MiB
@@ -39,6 +40,8 @@ SIGNATURES = (
     ".publish.attestation",
     ".provenance",
 )
+
+WEIGHTS_AFAR = "headers were read, the weights were not fetched, as asked (--weights headers)"
 
 Observer = Callable[[str, int, int], None]
 """Told (what, done, of) while collecting; `what` is a path."""
@@ -128,6 +131,8 @@ class _Collection:
         if self.options.observer and (entry.size > SMALL or self.done % 256 == 0):
             self.options.observer(entry.path, self.done, len(self.entries))
         place = Place(path=entry.path)
+        for fact in entry.facts:
+            self.driver.record(place, "source", fact)
         if entry.link is not None:
             self.driver.record(place, "walk", Link(kind="symlink", target=entry.link, inside=entry.inside))
         elif entry.kind not in ("file", "folder", "history"):
@@ -147,15 +152,17 @@ class _Collection:
             budget.check()
             with ExitStack() as stack:
                 blob = stack.enter_context(self.source.open(entry))
-                digests: Digests = entry.declared
+                digests: Digests = entry.computed or entry.declared
                 if self.source.local and entry.size <= SMALL:
                     data = blob.data(SMALL)
                     digests = tuple((a, hashlib.new(a, data).hexdigest()) for a in _algorithms(self.options.algorithms, more))
                     blob = BytesBlob(data, blob.name)
                 formats = self.driver.identify(blob, place)
-                by = "computed" if self.source.local else "declared"
+                by = "computed" if self.source.local or entry.computed else "declared"
                 self.artifacts[entry.path] = Artifact(path=entry.path, size=entry.size, digests=digests, formats=formats, digest_by=by)
                 self.driver.inspect(blob, place, formats, budget)
+                if isinstance(blob, FarBlob):
+                    self.driver.record(place, "walk", Shortfall(status=Status.OPAQUE, reason=WEIGHTS_AFAR))
         except ReadError as e:
             self.driver.shortfall(place, "walk", e)
             self.artifacts.setdefault(entry.path, Artifact(path=entry.path, size=entry.size, digests=entry.declared, digest_by="declared"))

@@ -10,6 +10,7 @@ import importlib
 import posixpath
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 import msgspec
 
@@ -22,6 +23,7 @@ from mlsbom.inspectors import Context, Member, ReadAs, Row
 from mlsbom.inspectors.table import table
 from mlsbom.knowledge import Packs
 from mlsbom.model import STATUS_ORDER, AnyFact, Bundle, MemberDigest, Observed, Place, Pointer, Shortfall, Status, TensorTable
+from mlsbom.sources.far import FarBlob
 
 TRIGGER_WINDOW = 8 << 20
 WEIGHT_SUFFIXES = frozenset(
@@ -100,7 +102,7 @@ class Driver:
                 continue
             ran = True
             self._run(row, blob, place, formats, budget, tables)
-        if tables and self._sketch and not place.member:
+        if tables and self._sketch and not place.member and not isinstance(blob, FarBlob):
             self._fingerprint(blob, place, formats, tables, budget)
         if formats == ("empty",):
             suffix = (place.member or place.path).rsplit(".", 1)[-1].lower()
@@ -205,8 +207,23 @@ class Driver:
     def sorted_facts(self) -> tuple[Observed, ...]:
         """All facts in an order that does not depend on the order of files and inspectors, each once."""
         encode = msgspec.json.Encoder().encode
-        keyed = {encode(o): o for o in self.facts}
+        keyed: dict[bytes, Observed] = {}
+        for o in self.facts:
+            try:
+                keyed[encode(o)] = o
+            except UnicodeEncodeError:  # half a surrogate pair, which JSON and pickles can spell and UTF-8 cannot
+                whole = msgspec.convert(_encodable(msgspec.to_builtins(o)), Observed)
+                keyed[encode(whole)] = whole
         return tuple(keyed[k] for k in sorted(keyed, key=lambda k: (keyed[k].place.path, keyed[k].place.member, k)))
+
+
+def _encodable(value: Any) -> Any:
+    """Plain values with lone surrogates in their text spelled as escapes."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_encodable(k): _encodable(v) for k, v in value.items()}
+    return [_encodable(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 _modules: dict[str, ModuleType] = {}

@@ -194,10 +194,12 @@ def _hits(group: list[Kept], theirs: list[Kept], rows: Array) -> tuple[Array, Ar
     z, alive = _stacked(group, rows)
     q, others = _stacked(theirs, rows)
     k = len(rows)
-    similar = (z.reshape(-1, z.shape[2]) @ q.reshape(-1, q.shape[2]).T).reshape(len(group), k, len(theirs), k)
-    both = alive[:, None] & others[None]  # matrices x matrices x rows
-    np.copyto(similar, -2, where=~both.transpose(0, 2, 1)[..., None])
-    return ((similar.argmax(1) == np.arange(k)) & both).sum(2), both.sum(2)
+    similar = (q.reshape(-1, q.shape[2]) @ z.reshape(-1, z.shape[2]).T).reshape(len(theirs), k, len(group), k)
+    both = others[:, None] & alive[None]  # matrices x matrices x rows
+    if not both.all():
+        np.copyto(similar, -2, where=~both[:, None])
+    hits = (similar.argmax(3) == np.arange(k)[:, None]).transpose(0, 2, 1) & both
+    return hits.sum(2).T, both.sum(2).T
 
 
 def _stacked(kept: list[Kept], rows: Array) -> tuple[Array, Array]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mlsbom.blob import Blob
+from mlsbom.model import AnyFact
 
 _ESCAPE = re.compile(r"%(?=[0-9A-Fa-f]{2})")
 
@@ -36,7 +37,8 @@ class Entry:
 
     `kind`: file, symlink, fifo, socket, device, folder (one that cannot be listed). `reason` says why its bytes are not to be had,
     where that is known before opening. `declared`: digests that the source states. `link`: where a symbolic link points, as stored.
-    `key`: identifies the content on this host for the digest cache (device, inode, size, mtime_ns, ctime_ns).
+    `key`: identifies the content on this host for the digest cache (device, inode, size, mtime_ns, ctime_ns). `facts`: what the source says
+    of it. Of far entries: `raw_id` is the git object id that the list declares, `computed` the digests that `open` made of all its bytes.
     """
 
     path: str
@@ -48,6 +50,9 @@ class Entry:
     inside: bool = True
     declared: tuple[tuple[str, str], ...] = ()
     key: tuple[int, int, int, int, int] | None = None
+    facts: tuple[AnyFact, ...] = ()
+    raw_id: str = ""
+    computed: tuple[tuple[str, str], ...] = ()
 
 
 class Source(Protocol):

@@ -57,6 +57,8 @@ class _Fold:
         self.datasets: dict[str, Draft] = {}
         self.variants: dict[str, Draft] = {}  # by path of the file
         self.projects: dict[str, Draft] = {}
+        self.package = self._package()
+        self.packaged = False  # whether the primary model goes by the package's name
         self.root = self._root()
 
     def graph(self) -> Graph:
@@ -123,6 +125,9 @@ class _Fold:
             name = unit.upstream or target.name
             revision = None if unit.upstream else target.revision
             purl, version = hub_purl(Kind.MODEL, name, revision), revision
+        elif by is None and not unit.folder and self.package:
+            version = projects(self.observed)[self.package].resolved  # the model goes by its package: the same release
+            self.packaged = True
         identity = purl or f"local:{unit.folder}:{name}"
         draft = self.shop.draft(Kind.MODEL, name, identity, purl=purl, version=version)
         draft.unit, draft.local, draft.primary = unit.folder, not unit.upstream, not unit.folder
@@ -177,13 +182,14 @@ class _Fold:
         embedded = [(v, s) for v, s in self._stated(unit, "name", "file") if s.path in main]
         if embedded:
             return str(embedded[0][0])[:200], embedded[0][1]
-        if not unit.folder:
-            manifests = projects(self.observed)
-            roots = [p for p in manifests if p.count("/") <= 1 and ("/" not in p or ".dist-info/" in p or ".egg-info/" in p)]
-            if len(roots) >= 1:
-                path = sorted(roots, key=lambda p: (p.count("/"), p))[0]
-                return manifests[path].name, None
+        if not unit.folder and self.package:
+            return projects(self.observed)[self.package].name, None
         return self._folder_name(unit), None
+
+    def _package(self) -> str:
+        """The manifest or metadata of the package that the target as a whole is, "" where it is none: at its top, or of one unpacked wheel."""
+        manifests = [p for p in projects(self.observed) if p.count("/") <= 1 and ("/" not in p or ".dist-info/" in p or ".egg-info/" in p)]
+        return min(manifests, key=lambda p: (p.count("/"), p), default="")
 
     def _variant(self, unit: Unit, path: str, parent: Draft) -> None:
         names = [v for v, s in self._stated(unit, "name", "file") if s.path == path]
@@ -304,19 +310,19 @@ class _Fold:
         self.shop.join(owner, "contains", draft, [source_of(o)])
 
     def _license(self, o: Observed, fact: LicenseClaim) -> None:
-        draft = self.owner(o)
-        draft.licenses.append(
-            License(
-                written=fact.value,
-                role=fact.role,
-                source=source_of(o),
-                name=fact.name,
-                url=fact.url,
-                part=fact.part,
-                origin=fact.origin,
-                text_sha256=fact.text_sha256,
-            )
+        stated = License(
+            written=fact.value,
+            role=fact.role,
+            source=source_of(o),
+            name=fact.name,
+            url=fact.url,
+            part=fact.part,
+            origin=fact.origin,
+            text_sha256=fact.text_sha256,
         )
+        self.owner(o).licenses.append(stated)
+        if self.packaged and fact.about == "project" and o.place.path == self.package:
+            self.models[""].licenses.append(stated)  # what the package says of itself, it says of the model that goes by its name
 
     # --- what is left --------------------------------------------------------------------------------------------------------------
 

@@ -61,7 +61,10 @@ def test_fires(name: str, content: str, rule: str, least: int, tmp_path: Path, s
         ("c.yaml", "out: {_target_: os.path.join, _args_: [a, b]}\npath: !!python/tuple [1, 2]\nday: 2026-01-01\n"),
         ("c.yaml", "a: &a {x: 1}\nb: *a\nc: {<<: *a, y: 2}\n"),
         ("config.json", '{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "target": "column.name"}'),
-        ("model_index.json", '{"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"], "safety_checker": [null, null]}'),
+        (
+            "model_index.json",
+            '{"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"], "safety_checker": [null, null]}',
+        ),
         ("modules.json", '[{"idx": 0, "name": "0", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]'),
         ("CLAUDE.md", "Run `make test` before you commit. \U0001f468\u200d\U0001f4bb\n"),
         (".mcp.json", '{"mcpServers": {"x": {"command": "npx", "args": ["-y", "pkg@1.2.3"]}}}'),

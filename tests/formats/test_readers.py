@@ -90,7 +90,9 @@ def test_hdf5_as_h5py(libver: str) -> None:
     assert read.attributes["/", "names"] == ["a", "bc"]
     assert {(o.kind, o.path) for o in read.outside} == {("external-link", "../other.h5"), ("external-data", "/data/raw.bin")}
     with h5py.File(io.BytesIO(raw)) as f:
-        for name, dtype, shape, offset in zip(read.tensors.names, read.tensors.dtypes, read.tensors.shapes, read.tensors.offsets, strict=True):
+        for name, dtype, shape, offset in zip(
+            read.tensors.names, read.tensors.dtypes, read.tensors.shapes, read.tensors.offsets, strict=True
+        ):
             assert f[name].shape == shape
             assert dtype == {"f4": "F32", "f2": "F16"}[f[name].dtype.str[1:]]
             if name != "raw":
@@ -127,7 +129,8 @@ def test_safetensors_as_its_library() -> None:
     [
         ({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}}, bytes(4), "ask for 8"),
         ({"w": {"dtype": "Q9", "shape": [2], "data_offsets": [0, 4]}}, bytes(4), "unknown dtype"),
-        ({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}, "v": {"dtype": "F32", "shape": [1], "data_offsets": [2, 6]}}, bytes(6), "overlap"),
+        ({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}, "v": {"dtype": "F32", "shape": [1], "data_offsets": [2, 6]}},
+        bytes(6), "overlap"),
         ({"w": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}}, bytes(8), "hole of 4"),
         ({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, bytes(9), "5 bytes behind"),
         ({"w": {"dtype": "F32", "shape": [1], "data_offsets": [8, 12]}}, bytes(4), "past the file"),
@@ -156,7 +159,11 @@ def test_gguf_as_its_library(tmp_path: object) -> None:
     writer.close()
     raw = open(path, "rb").read()  # noqa: SIM115
     read = gguf.read(BytesBlob(raw))
-    assert (read.values["general.name"], read.values["llama.context_length"], read.values["tokenizer.ggml.tokens"].count) == ("a model", 4096, 300)
+    assert (read.values["general.name"], read.values["llama.context_length"], read.values["tokenizer.ggml.tokens"].count) == (
+        "a model",
+        4096,
+        300,
+    )
     assert read.tensors.shapes == [(2, 32)] and not read.bounds and not read.broken
     at = read.tensors.offsets[0]
     assert raw[at : at + 256] == np.arange(64, dtype=np.float32).tobytes()
@@ -195,7 +202,9 @@ def test_onnx_as_its_library() -> None:
     secret.ClearField("float_data")
     secret.data_location = TensorProto.EXTERNAL
     secret.external_data.add(key="location", value="../x")
-    branch = helper.make_graph([helper.make_node("Constant", [], ["c"], value=secret), helper.make_node("Odd", ["c"], ["d"], domain="acme")], "b", [], [])
+    branch = helper.make_graph(
+        [helper.make_node("Constant", [], ["c"], value=secret), helper.make_node("Odd", ["c"], ["d"], domain="acme")], "b", [], []
+    )
     nodes = [helper.make_node("MatMul", ["x", "w"], ["y"]), helper.make_node("If", ["q"], ["z"], then_branch=branch, else_branch=branch)]
     graph = helper.make_graph(nodes, "main", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 2])], [], [weight])
     model = helper.make_model(graph, producer_name="t", opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("acme", 1)])
@@ -275,7 +284,10 @@ def test_json_bounds() -> None:
 
 
 def test_yaml_is_data() -> None:
-    assert yaml.loads("a: [1, 2.5, yes, ~, x, '1']\nb: {<<: {c: 1}, d: 2}\n") == {"a": [1, 2.5, True, None, "x", "1"], "b": {"c": 1, "d": 2}}
+    assert yaml.loads("a: [1, 2.5, yes, ~, x, '1']\nb: {<<: {c: 1}, d: 2}\n") == {
+        "a": [1, 2.5, True, None, "x", "1"],
+        "b": {"c": 1, "d": 2},
+    }
     assert yaml.loads("a: !!python/object/apply:os.getcwd []\n") == {"a": []}
     document = yaml.nodes("x: 1\ny: !new:os.system {}\nx: 2\n")[0]
     assert [(t, n.line) for t, n in document.tags] == [("!new:os.system", 2)] and document.duplicates == [("x", 3)]

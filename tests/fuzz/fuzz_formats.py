@@ -13,7 +13,24 @@ from typing import Any, Final
 
 from mlsbom.blob import Blob, BytesBlob
 from mlsbom.errors import ReadError
-from mlsbom.formats import coreml, gguf, hdf5, identify, json, msgpack, onnx, python, rds, safetensors, tensorflow, tflite, toml, ubjson, xml, yaml
+from mlsbom.formats import (
+    coreml,
+    gguf,
+    hdf5,
+    identify,
+    json,
+    msgpack,
+    onnx,
+    python,
+    rds,
+    safetensors,
+    tensorflow,
+    tflite,
+    toml,
+    ubjson,
+    xml,
+    yaml,
+)
 from mlsbom.judges import template
 
 READERS: Final[dict[str, Callable[[Blob], Any]]] = {

@@ -82,7 +82,6 @@ def test_two_texts_in_one_file_are_both_named() -> None:
         ("Gemma Terms of Use", "LicenseRef-gemma"),
         ("CreativeML Open RAIL++-M License\ndated November 24, 2022", "LicenseRef-openrail++-m"),
         ("FLUX.1 [dev] Non-Commercial License v1.1.1", "LicenseRef-flux-1-dev-nc"),
-        ("OpenMDW License Agreement, version 1.1 (OpenMDW-1.1)", "LicenseRef-OpenMDW-1.1"),
         ("DEEPSEEK LICENSE AGREEMENT\nVersion 1.0, 23 October 2023", "LicenseRef-deepseek-1.0"),
         ("The ChatGLM3-6B License", "LicenseRef-chatglm3"),
     ],

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 
 import pytest
 
 from mlsbom.blob import BytesBlob
 from mlsbom.budget import Budget
+from mlsbom.errors import ReadError
 from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.code import hooks, indicators
 from mlsbom.knowledge import Packs
@@ -198,3 +200,33 @@ def test_prose_is_told_from_code(tmp_path: Path, settings: Settings) -> None:
     (tmp_path / "run.js").write_text("fetch('https://t.m-kosche.com/x')\n")
     found = {f.where.path: f.severity for f in scan(str(tmp_path), settings).findings if f.rule == "PACKAGE-INDICATOR"}
     assert found == {"NOTES.md": "info", "run.js": "high"}
+
+
+ODD = [
+    "import os;\n" * 3000,
+    "<!(" * 5000,
+    '{"hooks": ' * 5000,
+    '{"tasks": 1}',
+    '{"tasks": [1, {"runOptions": {"runOn": "folderOpen"}, "args": 3}]}',
+    "[]",
+    "/*" * 5000,
+    '{"hooks": {"a": [{"hooks": 3}]}}',
+    '{"scripts": {"install": "' + "curl " * 5000 + '"}}',
+    '{"scripts": 3}',
+    "a." * 5000,
+    "1." * 5000,
+    "'" + "a-" * 5000,
+    "\x00\xff",
+]
+NAMES = ["x.pth", "binding.gyp", "package.json", ".github/workflows/codeql.yml", ".claude/settings.json", ".vscode/tasks.json", "a.py"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))
+def test_odd_files_end_in_facts_or_our_error(text: str, name: str) -> None:
+    started = time.process_time()
+    try:
+        look(indicators if name.endswith(".py") else hooks, text, name)
+    except ReadError:
+        pass
+    assert time.process_time() - started < 2

@@ -14,6 +14,7 @@ from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
 from mlsbom.formats import json, yaml
 from mlsbom.inspectors import Context, ReadAs, Yield
+from mlsbom.inspectors.weights.common import is_vocabulary
 from mlsbom.judges import marks
 from mlsbom.judges.outside import leads_out
 from mlsbom.judges.targets import Target, Targets, targets
@@ -53,6 +54,8 @@ _PIPELINE_LIBRARIES: Final = frozenset(
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     """Facts of one document."""
     base = (context.member or context.path).lower().rsplit("/", 1)[-1]
+    if is_vocabulary(base):
+        return
     judge = targets(context.packs)
     if "yaml" in context.formats or base.endswith((".yaml", ".yml")):
         try:

@@ -127,7 +127,10 @@ def _line(text: str, offset: int) -> Evidence:
 
 
 def _pth(text: str) -> Iterator[Yield]:
-    for m in _PTH_LINE.finditer(text):
+    for n, m in enumerate(_PTH_LINE.finditer(text)):
+        if n == MOST:
+            yield Shortfall(status=Status.PARTIAL, reason=f"runs more than {MOST} lines; the rest were not looked at")
+            return
         line = m[0].strip()
         yield Mark(kind="hook", text=line[:_TEXT], evidence=_line(text, m.start()))
         if any(p.fullmatch(line) for p in _PTH_BENIGN):
@@ -149,7 +152,9 @@ def _gyp(text: str) -> Iterator[Yield]:
         command = rest[: end.start() if end else None].strip()
         yield Mark(kind="hook", text=command[:_TEXT], evidence=_line(text, m.start()))
         if not _GYP_BENIGN.fullmatch(command):
-            yield GYP.finding(f"a command is run while the file is read: {command[:120]}", evidence=_line(text, m.start()), phase=Phase.IMPORT)
+            yield GYP.finding(
+                f"a command is run while the file is read: {command[:120]}", evidence=_line(text, m.start()), phase=Phase.IMPORT
+            )
 
 
 def _package(text: str) -> Iterator[Yield]:
@@ -208,9 +213,12 @@ def _commands(document: Any, path: str) -> Iterator[tuple[str, str]]:
     if not isinstance(document, dict):
         return
     if path.endswith("tasks.json"):
-        for task in document.get("tasks") or ():
+        tasks = document.get("tasks")
+        for task in tasks if isinstance(tasks, list) else ():
             if isinstance(task, dict) and isinstance(task.get("runOptions"), dict) and task["runOptions"].get("runOn") == "folderOpen":
-                yield " ".join(map(str, [task.get("command", ""), *(task.get("args") or ())])), "a task runs when the folder is opened"
+                args = task.get("args")
+                words = [task.get("command", ""), *(args if isinstance(args, list) else ())]
+                yield " ".join(map(str, words)), "a task runs when the folder is opened"
         return
     if path.endswith("devcontainer.json"):
         if isinstance(command := document.get("initializeCommand"), str):

@@ -14,6 +14,7 @@ from mlsbom.blob import Blob
 from mlsbom.errors import Malformed, TooLarge
 from mlsbom.formats import json, yaml
 from mlsbom.inspectors import Context, Yield
+from mlsbom.inspectors.weights.common import is_vocabulary
 from mlsbom.judges import template
 from mlsbom.model import Evidence, Name, Phase, Shortfall, Statement, Status, Technique
 
@@ -64,6 +65,8 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     path = (context.member or context.path).lower()
     base = path.rsplit("/", 1)[-1]
     if "json" in context.formats or base.endswith(".json"):
+        if is_vocabulary(base) and b'template"' not in blob.data(json.SIZE_LIMIT):
+            return
         try:
             root = blob.parsed(json.read).value
         except Malformed:

@@ -49,6 +49,7 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     data = blob.data() if blob.size <= LIMIT else blob.read_at(0, LIMIT // 2) + b"\n\n" + blob.read_at(blob.size - LIMIT // 2, LIMIT // 2)
     if blob.size > LIMIT:
         yield Shortfall(status=Status.PARTIAL, reason=f"a licence text of {blob.size} bytes: its first and last {LIMIT // 2} were read")
+    context.budget.check()
     text = prepare(data)
     kind = kind_of(base)
     if isinstance(text, Gap):

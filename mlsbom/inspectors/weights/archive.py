@@ -17,6 +17,7 @@ from mlsbom.inspectors.weights.ziparchive import at, inspect_zip, link, name_fin
 from mlsbom.judges.callables import describe
 from mlsbom.judges.paths import link_escape
 from mlsbom.model import Shortfall, Status
+from mlsbom.sources import shown
 
 RULES = rules.RULES
 CODECS: Final = frozenset({"gzip", "bzip2", "xz", "lzma", "zlib", "lz4", "zstd", "joblib"})
@@ -110,7 +111,10 @@ def _tar(blob: Blob, context: Context) -> Iterator[Yield]:
                     evidence=where,
                 )
             if entry.size:
-                yield Member(name=entry.name or f"member-{n}", blob=blob.window(entry.data, entry.size, entry.name.rsplit("/", 1)[-1]))
+                yield Member(
+                    name=shown(entry.name.encode("utf-8", "surrogateescape")) or f"member-{n}",
+                    blob=blob.window(entry.data, entry.size, entry.name.rsplit("/", 1)[-1]),
+                )
 
 
 def _tar_shape(blob: Blob, directory: TarDirectory) -> Iterator[Yield]:

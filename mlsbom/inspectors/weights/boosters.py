@@ -10,7 +10,7 @@ from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
 from mlsbom.formats import json, ubjson
 from mlsbom.inspectors import Context, Yield
-from mlsbom.inspectors.weights.common import METADATA_CODE, seen, state, text_finding
+from mlsbom.inspectors.weights.common import METADATA_CODE, is_vocabulary, seen, state, text_finding
 from mlsbom.judges import marks
 from mlsbom.model import Rule, Severity, Shortfall, Status
 
@@ -35,7 +35,7 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
             yield Shortfall(status=Status.PARTIAL, reason=str(e), evidence=seen(offset=e.offset))
             return
         yield from _xgboost(root)
-    else:
+    elif not is_vocabulary(context.member or context.path):
         root = blob.parsed(json.read).value
         if isinstance(root, dict) and isinstance(root.get("learner"), dict):
             yield from _xgboost(root)

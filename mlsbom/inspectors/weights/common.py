@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from mlsbom.judges import marks
-from mlsbom.model import AnyFact, Confidence, Evidence, Finding, Kind, Reference, Role, Rule, Severity, Statement, Technique
+from mlsbom.model import Confidence, Evidence, Finding, Kind, Reference, Role, Rule, Severity, Statement, Technique
 
 METADATA_CODE = Rule(id="METADATA-CODE-TEXT", title="Metadata of a model holds text that would run code", severity=Severity.MEDIUM)
 FACT_TEXT: Final = 20_000
@@ -56,4 +56,8 @@ def hub_name(value: str) -> tuple[str, str | None]:
     return value, value if "://" in value else None
 
 
-Facts = Iterator[AnyFact]
+def is_vocabulary(path: str) -> bool:
+    """Whether a JSON file is a vocabulary by the name under which loaders look for it: every word is in it, so that no trigger means
+    anything,
+    and a full parse would cost 0.3 s. The tokenizer's inspector reads what matters of it."""
+    return path.rsplit("/", 1)[-1].lower() in ("tokenizer.json", "vocab.json", "added_tokens.json", "merges.json")

@@ -60,6 +60,7 @@ def _judge(read: Gguf) -> Iterator[Yield]:
                 name = key.removeprefix(_TEMPLATE).lstrip(".") or "default"
                 if not isinstance(value, Array):
                     chats[name] = text
+                if "{{" in text or "{%" in text or not isinstance(value, Array):
                     yield from templates.facts(text, name, seen(key), about="file")
             elif not key.startswith("tokenizer.ggml."):
                 yield from text_finding(marks.quote(key, 80), text, evidence=seen(key))

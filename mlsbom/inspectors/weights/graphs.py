@@ -12,7 +12,7 @@ from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
 from mlsbom.formats import json, protobuf
 from mlsbom.inspectors import Context, Yield
-from mlsbom.inspectors.weights.common import METADATA_CODE, seen, state, text_finding
+from mlsbom.inspectors.weights.common import METADATA_CODE, is_vocabulary, seen, state, text_finding
 from mlsbom.judges import marks
 from mlsbom.judges.outside import leads_out
 from mlsbom.model import Confidence, Name, Phase, Rule, Severity, Shortfall, Status
@@ -36,6 +36,8 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     """Facts of one file, by its format."""
     first = context.formats[0] if context.formats else ""
     if first == "json":
+        if is_vocabulary(context.member or context.path):
+            return
         root = blob.parsed(json.read).value
         if isinstance(root, dict) and isinstance(root.get("nodes"), list) and "heads" in root:
             yield from _mxnet(root)

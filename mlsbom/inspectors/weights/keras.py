@@ -20,7 +20,7 @@ from mlsbom.formats import hdf5, json
 from mlsbom.formats.hdf5 import Hdf5
 from mlsbom.formats.tensors import main_dtype
 from mlsbom.inspectors import Context, Member, Yield
-from mlsbom.inspectors.weights.common import seen, state
+from mlsbom.inspectors.weights.common import is_vocabulary, seen, state
 from mlsbom.judges import marks
 from mlsbom.judges.callables import callables
 from mlsbom.judges.outside import leads_out
@@ -274,6 +274,8 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     """Facts of a configuration in JSON (`config.json`, `model.json`) or of an HDF5 file."""
     if "hdf5" in context.formats:
         yield from _hdf5(blob, context)
+        return
+    if is_vocabulary(context.member or context.path):
         return
     root = blob.parsed(json.read).value
     if not isinstance(root, dict) or not _is_keras(root):

@@ -11,7 +11,7 @@ from mlsbom.blob import Blob
 from mlsbom.formats import json
 from mlsbom.formats.tensors import PLAIN_DTYPES, Tensors
 from mlsbom.inspectors import Context, Yield
-from mlsbom.inspectors.weights.common import seen, state
+from mlsbom.inspectors.weights.common import is_vocabulary, seen, state
 from mlsbom.inspectors.weights.tensorflow import Ops
 from mlsbom.judges import marks
 from mlsbom.judges.outside import leads_out
@@ -24,6 +24,8 @@ RULES = (PATH, CUSTOM)
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     """Facts of a `model.json` with a weights manifest, or of a bare manifest."""
+    if is_vocabulary(context.member or context.path):
+        return
     root: Any = blob.parsed(json.read).value
     groups = root.get("weightsManifest") if isinstance(root, dict) else root
     if not isinstance(groups, list) or not all(isinstance(g, dict) and "paths" in g for g in groups):

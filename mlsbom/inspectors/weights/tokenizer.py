@@ -1,11 +1,11 @@
-"""Tokenizers: `tokenizer.json` without building its vocabulary, SentencePiece models; algorithm, size, special tokens, anomalies."""
+"""Anomalies of tokenizers: `tokenizer.json` without building its vocabulary (15 ms for 17 MB), SentencePiece models. What the SBOM says of
+`tokenizer.json` is the documents' part."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -32,7 +32,6 @@ class _Added(msgspec.Struct, gc=False):
 
 class _Model(msgspec.Struct):
     type: str | None = None
-    vocab: msgspec.Raw = msgspec.Raw(b"")
 
 
 class _Tokenizer(msgspec.Struct):
@@ -57,27 +56,11 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
         return
     if read.model is None:
         return
-    raw = bytes(read.model.vocab)
-    value: dict[str, Any] = {
-        "algorithm": read.model.type or "unknown",
-        "vocabulary": _count(raw),
-        "digest": hashlib.sha256(raw).hexdigest(),
-    }
-    yield Statement(field="tokenizer", value=value, evidence=Evidence(key="model", technique=Technique.MANIFEST, confidence=0.9))
     yield from _added(read.added_tokens)
     for name, part in (("pre_tokenizer", bytes(read.pre_tokenizer)), ("normalizer", bytes(read.normalizer))):
         for pattern in re.findall(rb'"Regex"\s*:\s*"((?:[^"\\]|\\.){1,4000})"', part):
             if _NESTED.search(pattern.decode("utf-8", "replace").replace("\\\\", "\\")):
                 yield ANOMALY.finding(f"a regular expression of the {name} has nested repetitions", evidence=Evidence(key=name))
-
-
-def _count(raw: bytes) -> int:
-    """Entries of a vocabulary: separators between them, outside of texts."""
-    try:
-        value = msgspec.json.decode(raw, type=dict[str, msgspec.Raw] if raw.lstrip()[:1] == b"{" else list[msgspec.Raw]) if raw else ()
-    except (msgspec.DecodeError, RecursionError):
-        return 0
-    return len(value)
 
 
 def _added(tokens: list[_Added]) -> Iterator[Yield]:
