@@ -12,12 +12,12 @@ from mlsbom.model import Severity
 
 FOLDER = Path(__file__).resolve().parent / "rules"
 _HEAD = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.S)
-_FENCE = re.compile(r"^```(fires|benign|config)[ \t]+([^\n]*)\n(.*?)^```[ \t]*$", re.S | re.M)
+_FENCE = re.compile(r"^```(fires|benign|config|records)[ \t]+([^\n]*)\n(.*?)^```[ \t]*$", re.S | re.M)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A rule's page. `sections`: heading -> text. `cases`: ("fires" | "benign" | "config", info string, content)."""
+    """A rule's page. `sections`: heading -> text. `cases`: ("fires" | "benign" | "config" | "records", info string, content)."""
 
     id: str
     title: str

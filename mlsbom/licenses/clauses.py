@@ -53,7 +53,6 @@ RESTRICTIVE: Final[frozenset[str]] = frozenset(
         "share-alike",
         "network",
         "no-grant",
-        "registration",
     ]
 )
 """Clauses with which no text is permissive."""
@@ -72,7 +71,10 @@ def find(text: LicenseText, lines: Iterable[int] | None = None) -> list[Clause]:
     found: dict[tuple[str, str], Clause] = {}
     for start, sentence in sentences(text.flat):
         low = sentence.lower()
+        limited = False
         for clause, stems in _STEMS:
+            if limited and clause == "separate-agreement":
+                continue  # the licence to request above a threshold is the threshold's effect
             for stem in stems:
                 if stem in low:
                     break
@@ -82,6 +84,7 @@ def find(text: LicenseText, lines: Iterable[int] | None = None) -> list[Clause]:
             hit = next((m for p in _compiled(clause) if (m := p.search(sentence))), None)
             if hit is None or (harmless and harmless.search(sentence)):
                 continue
+            limited = limited or clause == "threshold"
             line = bisect_right(text.starts, start + hit.start())
             last = bisect_right(text.starts, start + hit.end())
             if only is not None and not only.intersection(range(line, last + 1)):

@@ -34,7 +34,6 @@ CARRIED: Final[frozenset[str]] = frozenset(
         "no-derivatives",
         "share-alike",
         "network",
-        "registration",
     ]
 )
 """Duties that go with the weights to what derives from them. A notice is a duty too, but its loss has a rule of its own."""

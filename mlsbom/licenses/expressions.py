@@ -9,12 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from mlsbom.licenses.facts import KINDS, Table, plain
-
-if TYPE_CHECKING:
-    pass
 
 T = TypeVar("T")
 

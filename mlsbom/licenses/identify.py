@@ -39,7 +39,7 @@ _STRONG: Final = re.compile(
     r"(?i)\b(?:may|can|will|should) (?:not|only)\b|\b(?:must|shall)\b|\bcannot\b|\bonly (?:if|"
     r"for|in|to|with|on|as|by|when|where)\b|\bprohibit|\bforbid|\bnot (?:be )?(?:permitted|granted"
     r"|allowed|licensed)\b"
-    r"|\byou (?:must|agree|may not)\b|\bprovided that\b|\bsubject to (?:the )?(?:following |additional )+"
+    r"|\bexcept for the following\b|\byou (?:must|agree|may not)\b|\bprovided that\b|\bsubject to (?:the )?(?:following |additional )+"
     r"(?:terms|conditions|restrictions|limitations)"
     r"|\bunless you\b|\bright to (?:use|access)\b"
 )

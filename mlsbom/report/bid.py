@@ -19,8 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from mlsbom.errors import UsageError
+from mlsbom.errors import MlsbomError, UsageError
 from mlsbom.export import choose
+from mlsbom.export.validate import cyclonedx_errors
 from mlsbom.model import Assessment, Survey, Text
 
 FORM: Final = "mlsbom/bid/1"
@@ -45,6 +46,9 @@ def make(a: Assessment, out: Path, profile: bytes, sign: Callable[[Path], Path] 
     files: dict[str, bytes] = {name: choose(spec, lang)[0](a) for name, spec, lang in DOCUMENTS}
     files["profile.toml"] = profile
     files |= notices(a.survey)
+    wrong = cyclonedx_errors(json.loads(files["sbom.cdx.json"]))
+    if wrong:
+        raise MlsbomError(f"the SBOM does not fit its schema, nothing was written: {wrong[0]}", remedy="report this defect")
     for name, data in files.items():
         path = out / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -146,6 +150,10 @@ def _again(folder: Path, manifest: dict[str, Any], again: Assessment) -> list[di
         wrong.append(_row("target", "scan.json", "is about other files than the manifest"))
     if manifest["profile"]["sha256"] != hashlib.sha256((folder / "profile.toml").read_bytes()).hexdigest():
         wrong.append(_row("profile", "profile.toml", "is not the profile of the manifest"))
+    try:
+        wrong += [_row("schema", "sbom.cdx.json", e) for e in cyclonedx_errors(json.loads((folder / "sbom.cdx.json").read_bytes()))]
+    except (OSError, ValueError) as e:
+        wrong.append(_row("schema", "sbom.cdx.json", f"cannot be read: {e}"))
     stored = json.loads((folder / "scan.json").read_bytes())
     then = {(g["criterion"], g["component"]): g["level"] for g in stored.get("grades", [])}
     now = {(g.criterion, g.component): g.level for g in again.grades}

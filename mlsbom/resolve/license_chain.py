@@ -152,6 +152,7 @@ def _carried(subject: Subject, link: Link, own: Terms, sources: Sources) -> Iter
                 Bound(term=t, license=str(up.expression), source=link.name, own=False),
                 None,
                 name,
+                subject.evidence,
             ),
         )
 
@@ -168,6 +169,7 @@ def _named(subject: Subject, upstream: str, up: Terms, sources: Sources) -> Iter
                 Bound(term=t, license=str(up.expression), source=upstream, own=False),
                 None,
                 name,
+                subject.evidence,
             ),
         )
     if (t := up.has("display")) is not None and not _shown(subject, t.value, sources):
@@ -179,6 +181,7 @@ def _named(subject: Subject, upstream: str, up: Terms, sources: Sources) -> Iter
                 Bound(term=t, license=str(up.expression), source=upstream, own=False),
                 None,
                 name,
+                subject.evidence,
             ),
         )
 
@@ -213,13 +216,13 @@ def _outputs(subject: Subject, chain: Chain, own: Terms, use: dict[str, Any]) ->
         if terms is not None and terms.has("output-training", "naming") and not bearers:
             bearers = [(dataset.name, terms)]
         for generator, t in bearers:
-            yield from _generated(subject, dataset, generator, t, place)
+            yield from _generated(subject, dataset, generator, t, place, line)
             yield from _named(subject, generator, t, chain.sources)
         if edge.kind == "trained-on":
             yield from _licensed(name, dataset, terms, bool(bearers), place, line, use, chain)
 
 
-def _generated(subject: Subject, dataset: Component, generator: str, up: Terms, place: Place) -> Iterator[Observed]:
+def _generated(subject: Subject, dataset: Component, generator: str, up: Terms, place: Place, line: Evidence) -> Iterator[Observed]:
     name, t = subject.component.name, up.has("output-training")
     if t is not None and t.value == "barred":
         yield at(
@@ -230,6 +233,7 @@ def _generated(subject: Subject, dataset: Component, generator: str, up: Terms, 
                 Bound(term=t, license=str(up.expression), source=generator, own=False),
                 None,
                 name,
+                line,
             ),
         )
 
@@ -338,6 +342,7 @@ def notices(subject: Subject, chain: Chain) -> Iterator[Observed]:
                 Bound(term=t, license=up.expression, source=link.name, own=False),
                 severity,
                 name,
+                subject.evidence,
             ),
         )
 

@@ -63,8 +63,8 @@ def judge(name: str, bounds: list[Bound], use: dict[str, Any]) -> Iterator[tuple
     yield from worst.values()
 
 
-def finding(rule: str, because: str, b: Bound, severity: Severity | None = None, subject: str | None = None) -> Finding:
-    """A finding about a clause, with the sentence that states it."""
+def finding(rule: str, because: str, b: Bound, severity: Severity | None, subject: str, evidence: Evidence | None = None) -> Finding:
+    """A finding about a clause, with the sentence that states it. `evidence`: of its place, where that is not the clause's own."""
     data = tuple(
         (k, v)
         for k, v in (
@@ -79,7 +79,7 @@ def finding(rule: str, because: str, b: Bound, severity: Severity | None = None,
     )
     return RULE[rule].finding(
         because,
-        evidence=Evidence(line=b.term.line),
+        evidence=evidence or Evidence(line=b.term.line),
         severity=severity,
         subject=subject,
         sure=Confidence.HIGH if b.term.quote or b.term.sure else Confidence.MEDIUM,

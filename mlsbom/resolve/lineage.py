@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ NOT_RANDOM = Rule(
 RULES: tuple[Rule, ...] = (UNDECLARED, UNCONFIRMED, STALE, NOT_RANDOM)
 
 GUILTY = ("copy", "derived")
+STRENGTH = (*GUILTY, "review", "candidate-family", "no-evidence")
 LISTED = 400
 """Tensors that a result lists: the report draws them by layer."""
 ACCUSING = -6.0
@@ -81,12 +83,15 @@ def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterato
 
     refs = graph.by_ref()
     files = [f for o in prints if (f := _compared(o, refs[graph.owners.get(o.place.path, graph.root.ref)], packs)) is not None]
+    declared = _declared(graph)
     for f in files:
-        for _, result in f.results:
+        for model, result in f.results:
+            if result["verdict"] == "no-evidence" and not any(model.named_by(n) for n in declared):
+                continue  # of every other model that could be compared: nothing to say
             yield Observed(place=f.place, by="lineage", fact=Comparison(result=result))
     yield from _families(tables, graph, {f.owner.ref for f in files if any(r["verdict"] in GUILTY for _, r in f.results)}, packs)
     if files:
-        yield from _undeclared(files, survey, graph)
+        yield from _undeclared(files, graph)
         yield from _unconfirmed(files, graph, known(packs))
         yield from _stale(files, graph)
         yield from _not_random(files, survey)
@@ -112,7 +117,7 @@ def _compared(o: Observed, owner: Component, packs: Packs) -> _File | None:
             continue
         about = {"name": model.product, "version": model.version, "purl": model.purl, "license": model.license}
         out.results.append((model, {"suspect": str(o.place), "reference": model.title, "model": about} | result))
-    out.results = [(m, r) for m, r in out.results if r["verdict"] != "no-evidence" or any(m.named_by(n) for n in _names(owner))]
+    out.results.sort(key=lambda x: (STRENGTH.index(x[1]["verdict"]), x[1]["log10_p"], x[1]["reference"]))
     return out
 
 
@@ -149,7 +154,7 @@ def _found(
     )
 
 
-def _undeclared(files: list[_File], survey: Survey, graph: Graph) -> Iterator[Observed]:
+def _undeclared(files: list[_File], graph: Graph) -> Iterator[Observed]:
     """The strongest match of each product that no name in the target gives. A path that names it softens the finding."""
     declared = _declared(graph)
     for f in files:
@@ -181,23 +186,23 @@ def _unconfirmed(files: list[_File], graph: Graph, registry: Known) -> Iterator[
 
 
 def _stale(files: list[_File], graph: Graph) -> Iterator[Observed]:
-    """Files of one component that hold different versions of one product: those that are not the declared (else the newest) version."""
+    """Files of one folder that hold different versions of one product: those that are not the declared (else the newest) version."""
     packages = {c.name: c.version for c in graph.components if c.kind == Kind.PACKAGE and c.version and c.local}
-    owners = {f.owner.ref for f in files}
-    for owner in sorted(owners):
-        mine = [f for f in files if f.owner.ref == owner]
+    groups: dict[tuple[str, str], list[_File]] = {}
+    for f in files:
+        groups.setdefault((f.owner.ref, posixpath.dirname(f.place.path)), []).append(f)
+    for _, mine in sorted(groups.items()):
         for product in sorted({m.product for f in mine for m, _ in f.results}):
-            versions = [(f, v) for f in mine if (v := f.matched(product))]
-            everything = set().union(*(v for _, v in versions))
-            if len(everything) < 2:
-                continue
-            right = packages.get(product)
-            right = right if right in everything else max(everything, key=_version)
-            for f, held in versions:
-                if right in held or not any(right in other for _, other in versions) or _tells_age(f.place, held):
-                    continue
-                model, result = next((m, r) for m, r in f.results if m.product == product and m.version in held and r["verdict"] in GUILTY)
-                yield _found(STALE, f, f"{_said(result)}; the files beside it are of {right}", result, model=model)
+            held = [(f, v) for f in mine if (v := f.matched(product))]
+            versions = set().union(*(v for _, v in held))
+            said = packages.get(product)
+            right = said if said in versions else max(versions, key=_version, default="")
+            for f, own in held:
+                if right not in own and not _tells_age(f.place, own):
+                    model, result = next(
+                        (m, r) for m, r in f.results if m.product == product and m.version in own and r["verdict"] in GUILTY
+                    )
+                    yield _found(STALE, f, f"{_said(result)}; the files beside it are of {right}", result, model=model)
 
 
 def _tells_age(place: Place, held: set[str]) -> bool:

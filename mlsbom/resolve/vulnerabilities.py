@@ -100,8 +100,13 @@ def _finding(release: Release, a: Advisory, fact: Dependency) -> Finding:
     return VULNERABLE.finding(
         because + remedy,
         evidence=fact.evidence,
-        severity=Severity(a.severity),
+        severity=_capped(Severity(a.severity)),
         subject=f"{release.ecosystem}/{release.name}",
         sure=Confidence.HIGH,
         data=data,
     )
+
+
+def _capped(severity: Severity) -> Severity:
+    """At most high: critical is for what is hostile, and nothing shows that a vulnerable release's flaw is reached."""
+    return Severity.HIGH if severity == Severity.CRITICAL else severity

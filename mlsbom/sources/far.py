@@ -13,8 +13,10 @@ from typing import Final
 from mlsbom.blob import HEAD, TAIL, Blob
 from mlsbom.errors import NotNear
 
-BLOCK: Final = 64 << 10
-KEPT: Final = 64  # blocks: 4 MiB a file
+BLOCK: Final = 16 << 10
+AHEAD: Final = 4  # blocks fetched at once where the one before is there: a reader that goes on
+PROBE: Final = 64  # bytes: a look for a magic, which tells nothing of what is read next
+KEPT: Final = 256  # blocks: 4 MiB a file
 ALLOWED: Final = 16 << 20
 """Bytes that headers and directories of one file may cost. The largest header met in the wild (a vocabulary of 256,000 tokens in a GGUF
 file) has about 11 MB; who asks for more of a file asks for its weights."""
@@ -37,6 +39,8 @@ class FarBlob(Blob):
         if length > KEPT * BLOCK // 2 or self._is_end(offset, length):
             return self._get(offset, length)
         first, last = offset // BLOCK, (offset + length - 1) // BLOCK
+        if length <= PROBE and first not in self._blocks and last not in self._blocks:
+            return self._get(offset, length)
         self._fill(first, last)
         joined = b"".join(self._blocks[n] for n in range(first, last + 1))
         start = offset - first * BLOCK
@@ -55,13 +59,14 @@ class FarBlob(Blob):
                 n += 1
                 continue
             end = n
-            while end < last and end + 1 not in self._blocks:
+            most = last if n - 1 not in self._blocks else min(max(last, n + AHEAD - 1), (self.size - 1) // BLOCK)
+            while end < most and end + 1 not in self._blocks:
                 end += 1
             data = self._get(n * BLOCK, min((end + 1) * BLOCK, self.size) - n * BLOCK)
             for i in range(n, end + 1):
                 self._blocks[i] = data[(i - n) * BLOCK : (i - n + 1) * BLOCK]
             n = end + 1
-        while len(self._blocks) > max(KEPT, last - first + 1):
+        while len(self._blocks) > max(KEPT, last - first + 1 + AHEAD):
             self._blocks.popitem(last=False)
 
     def _get(self, offset: int, length: int) -> bytes:

@@ -7,7 +7,7 @@ What the list declares (LFS SHA-256, git object id, size) is held against every 
     headers    also the headers and directories of large files, by ranged reads (`far.FarBlob`)
     full       all bytes of each file, into a temporary file that is gone after the file's inspection
 
-Tokens are huggingface_hub's affair (HF_TOKEN, `hf auth login`); they are never sent to a mirror without TLS, and no message quotes a request.
+Tokens are huggingface_hub's affair (HF_TOKEN, `hf auth login`): never sent to a mirror without TLS; no message quotes a request.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 SMALL: Final = 1 << 20
 TEXT: Final = 32 << 20
 TEXT_SUFFIXES: Final = frozenset(
-    {"md", "txt", "json", "jsonl", "yaml", "yml", "toml", "cfg", "ini", "py", "ipynb", "jinja", "sh", "lock", "js", "xml", "model", "tiktoken"}
+    "md txt json jsonl yaml yml toml cfg ini py ipynb jinja sh lock js xml model tiktoken".split()
 )
 """Kinds that are read whole wherever they stand: they say what a model is, and none of them is weights."""
 MOST_FILES: Final = 200_000
@@ -111,9 +111,8 @@ class HubSource:
         for path, security in self._connection.statuses(asked):
             if path in good and security is not None:
                 value = {"status": str(security.status)[:40], "by": "Hugging Face Hub"}
-                imports = (security.pickle_import_scan or {}).get("highestSafetyLevel") if isinstance(security.pickle_import_scan, dict) else None
-                if imports:
-                    value["pickle"] = str(imports)[:40]
+                if isinstance(security.pickle_import_scan, dict) and security.pickle_import_scan.get("highestSafetyLevel"):
+                    value["pickle"] = str(security.pickle_import_scan["highestSafetyLevel"])[:40]
                 evidence = Evidence(technique=Technique.ATTESTATION, confidence=0.5, key="securityFileStatus")
                 good[path].facts += (Statement(field="hub_scan", value=value, about="file", evidence=evidence),)
 

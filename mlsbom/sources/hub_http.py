@@ -10,7 +10,7 @@ import ipaddress
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -22,7 +22,6 @@ TIMEOUT: Final = {"connect": 20.0, "read": 60.0, "write": 20.0, "pool": 20.0}  #
 PATIENCE: Final = 120.0  # seconds a server may ask to wait
 ATTEMPTS: Final = 6
 LARGEST_ANSWER: Final = 64 << 20  # of an answer of the API; a page of the list has at most 1,000 files
-PIECE: Final = 1 << 20
 BACKOFF: Final = 0.5  # seconds, doubled each time
 _RETRY: Final = frozenset({408, 429, 500, 502, 503, 504})
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
@@ -33,11 +32,11 @@ class Connection:
     """One repository of a Hub. `kind` is model, dataset or space; `uri` is for messages."""
 
     def __init__(self, kind: str, name: str, uri: str) -> None:
-        import huggingface_hub
-        from huggingface_hub import HfApi
+        from huggingface_hub import HfApi, constants
 
+        constants.HF_HUB_DISABLE_TELEMETRY = True  # else the client asks the Hub which agents there are, to report which one runs it
         self.kind, self.name, self.uri = kind, name, uri
-        self.endpoint = (os.environ.get("HF_ENDPOINT") or huggingface_hub.constants.ENDPOINT).rstrip("/")
+        self.endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
         address = urlsplit(self.endpoint)
         if address.scheme not in ("http", "https") or not address.hostname:
             raise UsageError(f"HF_ENDPOINT: {self.endpoint!r} is no web address")
@@ -53,8 +52,7 @@ class Connection:
 
     def resolve(self, revision: str | None) -> tuple[str, str]:
         """(name as it is now, commit) of a revision; the default branch where it is None."""
-        with self._asking():
-            info = self._api.repo_info(self.name, repo_type=self.kind, revision=revision, timeout=TIMEOUT["read"])
+        info = self._ask(lambda: self._api.repo_info(self.name, repo_type=self.kind, revision=revision, timeout=TIMEOUT["read"]))
         if not isinstance(info.sha, str) or not _COMMIT.fullmatch(info.sha):
             raise NetworkError(f"{self.uri}: {self.endpoint} names no commit for it")
         if revision and _COMMIT.fullmatch(revision) and revision != info.sha:
@@ -71,15 +69,26 @@ class Connection:
     def statuses(self, paths: list[str]) -> Iterator[tuple[str, Any]]:
         """(path, the Hub's scan status) of files; stops at the first request that the Hub does not answer."""
         for start in range(0, len(paths), 100):
+            wanted = paths[start : start + 100]
             try:
-                with self._asking():
-                    some = self._api.get_paths_info(
-                        self.name, paths[start : start + 100], expand=True, revision=self.commit, repo_type=self.kind
-                    )
+                some = self._ask(lambda: self._api.get_paths_info(self.name, wanted, True, self.commit, self.kind))  # noqa: B023
             except (NetworkError, UsageError):
                 return
             for item in some:
                 yield item.path, getattr(item, "security", None)
+
+    def _ask(self, call: Callable[[], Any]) -> Any:
+        """A call that the client itself does not try again."""
+        attempt = 0
+        while True:
+            try:
+                with self._asking():
+                    return call()
+            except _Busy as e:
+                attempt += 1
+                if attempt == ATTEMPTS:
+                    raise
+                time.sleep(e.wait or BACKOFF * 2**attempt)
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
@@ -89,7 +98,7 @@ class Connection:
         from huggingface_hub.utils._http import default_client_factory
 
         loud = logging.get_verbosity()
-        logging.set_verbosity_error()
+        logging.set_verbosity(logging.ERROR)
         set_client_factory(self._make)
         try:
             yield
@@ -105,23 +114,26 @@ class Connection:
         except errors.HFValidationError as e:
             raise UsageError(f"{self.uri}: is no name of a repository") from e
         except errors.HfHubHTTPError as e:
-            raise self._refused(getattr(e.response, "status_code", 0)) from e
-        except (errors.HTTPError, OSError) as e:  # errors.HTTPError: the base of the HTTP library that this version of the client uses
-            raise NetworkError(f"{self.uri}: {self.endpoint} cannot be reached ({type(e).__name__})", remedy="check HF_ENDPOINT") from e
+            raise self._refused(e.response) from e
+        except _transport_errors() as e:
+            raise _Busy(f"{self.uri}: {self.endpoint} cannot be reached ({type(e).__name__})", remedy="check HF_ENDPOINT") from e
         except (ValueError, KeyError, TypeError, AttributeError) as e:
             raise NetworkError(f"{self.uri}: the answer of {self.endpoint} cannot be read ({type(e).__name__})") from e
         finally:
             set_client_factory(default_client_factory)
             logging.set_verbosity(loud)
 
-    def _refused(self, status: int) -> UsageError | NetworkError:
+    def _refused(self, response: Any) -> UsageError | NetworkError:
+        status = response.status_code
         if status == 401:
             return UsageError(f"{self.uri}: the token is not accepted", remedy="it may have expired: `hf auth login`, or mend HF_TOKEN")
         if status == 403:
             return UsageError(f"{self.uri}: access is refused", remedy="ask for access on its page; check what the token may read")
-        if status == 429:
-            return NetworkError(f"{self.uri}: {self.endpoint} limits the rate of requests", remedy="try again later, or with a token")
-        return NetworkError(f"{self.uri}: {self.endpoint} answers with error {status}", remedy="try again later")
+        if status not in _RETRY:
+            return NetworkError(f"{self.uri}: {self.endpoint} answers with error {status}")
+        busy = _Busy(f"{self.uri}: {self.endpoint} answers with error {status}", remedy="try again later, or with a token")
+        busy.wait = _wait(response)
+        return busy
 
     # --- the client --------------------------------------------------------------------------------------------------------------
 
@@ -176,8 +188,7 @@ class Connection:
     def _range(self, entry: Entry, at: int, end: int) -> Iterator[bytes]:
         """Bytes from `at`, until the connection ends; never more than up to `end`."""
         from huggingface_hub import hf_hub_url
-        from huggingface_hub.errors import HTTPError
-        from huggingface_hub.utils import build_hf_headers
+        from huggingface_hub.utils._headers import build_hf_headers
 
         if self._client is None:
             self._client = self._make()
@@ -187,14 +198,14 @@ class Connection:
             with self._client.stream("GET", url, headers=headers) as response:
                 self._judge(entry, response, at, end)
                 left = end - at
-                for piece in response.iter_raw(PIECE):
+                for piece in response.iter_raw():
                     yield piece[:left]
                     left -= len(piece)
                     if left <= 0:
                         return
         except NetworkError as e:
             raise Unreadable(f"cannot be fetched: {e}", offset=at) from e
-        except (HTTPError, OSError) as e:
+        except _transport_errors() as e:
             raise _Again(f"the connection failed ({type(e).__name__})") from e
 
     def _judge(self, entry: Entry, response: Any, at: int, end: int) -> None:
@@ -204,7 +215,7 @@ class Connection:
             raise _Again(f"the Hub answers with error {status}", _wait(response))
         if status in (401, 403):
             raise Unreadable("access is refused: gated, or the token has expired", remedy="ask for access; `hf auth login` or HF_TOKEN")
-        if status == 416 or status == 200 and at > 0:
+        if status == 416 or (status == 200 and at > 0):
             raise Unreadable("the server does not give the range that was asked for", offset=at)
         if status not in (200, 206):
             raise Unreadable(f"the Hub answers with error {status}")
@@ -225,12 +236,25 @@ class Connection:
             raise Unreadable("changed while it was read: another ETag", offset=at)
 
 
+class _Busy(NetworkError):
+    """An answer of the API, or none, that is worth another try, after `wait` seconds where the server says so."""
+
+    wait = 0.0
+
+
 class _Again(Exception):
     """Worth another try, after `wait` seconds where the server says so."""
 
     def __init__(self, why: str, wait: float = 0.0) -> None:
         super().__init__(why)
         self.wait = wait
+
+
+def _transport_errors() -> tuple[type[Exception], ...]:
+    """What the HTTP library under this version of huggingface_hub raises (httpx or its successor), by the base that the client names."""
+    from huggingface_hub import errors
+
+    return (vars(errors)["HTTPError"], OSError)
 
 
 def _wait(response: Any) -> float:

@@ -2,69 +2,92 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from mlsbom.errors import NetworkError, UsageError
+from mlsbom.errors import MlsbomError, NetworkError, UsageError
 
 FORM: Final = "1"
+MANY: Final = 500
+"""Values of one IN list."""
 Row = tuple[Any, ...]
 _SCHEMA: Final = Path(__file__).resolve().parent / "schema.sql"
+_LOCK: Final = 0x6D6C7362
+"""The number of our advisory lock in PostgreSQL: `mlsb`."""
 
 
 class Database:
-    """An open database. `write()` is a transaction that other writers wait for; nothing of it stays if it fails."""
+    """An open database. `write()` is a transaction that other writers wait for; nothing of it stays if it fails.
+
+    Raises UsageError for what is no store, NetworkError (exit code 3) where the store fails: a full disk, a lost connection, a locked file.
+    """
 
     def __init__(self, url: str, *, readonly: bool = False) -> None:
         self.url = url
         self.postgres = url.startswith(("postgresql://", "postgres://"))
         if not self.postgres and not url.startswith("sqlite:///"):
             raise UsageError(f"no database URL: {url}", remedy="sqlite:///FILE or postgresql://USER@HOST/NAME")
-        self._connection: Any = self._open_postgres() if self.postgres else self._open_sqlite(readonly)
-        self._prepare(readonly)
+        self._connection: Any = self._open_postgres(readonly) if self.postgres else self._open_sqlite(readonly)
+        try:
+            self._prepare(readonly)
+        except MlsbomError:
+            self.close()
+            raise
 
     def _open_sqlite(self, readonly: bool) -> sqlite3.Connection:
-        path = self.url.removeprefix("sqlite:///")
-        if readonly and not Path(path).exists():
+        path = Path(self.url.removeprefix("sqlite:///"))
+        if readonly and not path.is_file():
             raise UsageError(f"{path}: there is no such store", remedy="make one with: mlsbom fleet ingest DIR --db " + self.url)
+        address = path.absolute().as_uri() + ("?mode=ro" if readonly else "")
         try:
-            connection = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
+            connection = sqlite3.connect(address, uri=True, timeout=60, isolation_level=None, check_same_thread=False)
+            if not readonly:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute("PRAGMA cache_size=-65536")
         except sqlite3.Error as e:
             raise UsageError(f"{path}: cannot be opened as a store: {e}") from e
         return connection
 
-    def _open_postgres(self) -> Any:
+    def _open_postgres(self, readonly: bool) -> Any:
         try:
             import psycopg
         except ImportError as e:
             raise UsageError("a PostgreSQL store needs psycopg", remedy="pip install 'mlsbom[postgres]'") from e
         try:
-            return psycopg.connect(self.url, autocommit=True)
+            connection = psycopg.connect(self.url, autocommit=True, connect_timeout=20)
+            connection.read_only = readonly
         except psycopg.Error as e:
-            raise NetworkError(f"the database does not answer: {str(e).strip().splitlines()[0]}") from e
+            raise NetworkError(f"the database does not answer: {_line(e)}", remedy="is it up, and is the URL right?") from e
+        return connection
 
     def _prepare(self, readonly: bool) -> None:
-        if readonly:
-            return
-        text = _SCHEMA.read_text("utf-8")
-        with self.write(lock=False):
-            for statement in text.split(";"):
-                body = "\n".join(line for line in statement.splitlines() if not line.startswith("--")).strip()
-                if body:
-                    self.run(body.replace(" BLOB", " BYTEA") if self.postgres else body)
-            self.run("INSERT INTO meta VALUES ('form', ?) ON CONFLICT (key) DO NOTHING", (FORM,))
-        form = self.one("SELECT value FROM meta WHERE key = 'form'")
-        if form is None or form[0] != FORM:
-            raise UsageError(
-                f"{self.url}: is a store of form {form[0] if form else '?'}, this version reads form {FORM}",
-                remedy="make it anew from the documents",
-            )
+        form = self._form()
+        if form is None and readonly:
+            raise UsageError(f"{self.url}: is no store", remedy="make one with: mlsbom fleet ingest DIR --db " + self.url)
+        if form is None:
+            with self.write(lock=False):
+                if self.postgres:
+                    self.run("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
+                lines = [line for line in _SCHEMA.read_text("utf-8").splitlines() if not line.startswith("--")]
+                for statement in filter(str.strip, "\n".join(lines).split(";")):
+                    self.run(statement.replace(" BLOB", " BYTEA") if self.postgres else statement)
+                self.run("INSERT INTO meta VALUES ('form', ?) ON CONFLICT (key) DO NOTHING", (FORM,))
+            form = self._form()
+        if form != FORM:
+            raise UsageError(f"{self.url}: is a store of form {form}, this version reads form {FORM}", remedy="make it anew from the documents")
+
+    def _form(self) -> str | None:
+        """The form of the store; None where there is none yet."""
+        table = "SELECT 1 FROM information_schema.tables WHERE table_name = 'meta' AND table_schema = current_schema()"
+        if not self.one(table if self.postgres else "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'"):
+            return None
+        row = self.one("SELECT value FROM meta WHERE key = 'form'")
+        return str(row[0]) if row else None
 
     def run(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
         """Run one statement; the cursor."""
@@ -72,7 +95,7 @@ class Database:
             return self._connection.execute(statement.replace("?", "%s") if self.postgres else statement, parameters)
 
     def many(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
-        """Insert rows."""
+        """Insert rows. Table and columns are names of the schema."""
         names = ", ".join(columns)
         with self._errors():
             if self.postgres:
@@ -84,7 +107,17 @@ class Database:
 
     def all(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """All rows of a query."""
-        return [tuple(r) for r in self.run(statement, parameters).fetchall()]
+        cursor = self.run(statement, parameters)
+        with self._errors():
+            return [tuple(r) for r in cursor.fetchall()]
+
+    def each(self, statement: str, values: Sequence[Any]) -> list[Row]:
+        """All rows of a query with `IN (...)`, for any number of values."""
+        found: list[Row] = []
+        for at in range(0, len(values), MANY):
+            part = values[at : at + MANY]
+            found += self.all(statement.replace("(...)", "(" + ",".join("?" * len(part)) + ")"), part)
+        return found
 
     def one(self, statement: str, parameters: Sequence[Any] = ()) -> Row | None:
         """The first row of a query, or None."""
@@ -99,14 +132,15 @@ class Database:
             if lock and self.postgres:
                 self.run("LOCK TABLE target IN SHARE ROW EXCLUSIVE MODE")
             yield
+            self.run("COMMIT")
         except BaseException:
-            self.run("ROLLBACK")
+            with contextlib.suppress(MlsbomError):  # the connection may be what was lost; the server then rolls back by itself
+                self.run("ROLLBACK")
             raise
-        self.run("COMMIT")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Errors of the database as one line of ours: a full disk, a lost connection, a locked file."""
+        """Errors of the database as one line of ours."""
         kinds: tuple[type[BaseException], ...] = (sqlite3.Error,)
         if self.postgres:
             import psycopg
@@ -116,10 +150,14 @@ class Database:
             yield
         except kinds as e:
             raise NetworkError(
-                f"the store failed: {str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__}; nothing of this step was kept",
+                f"the store failed: {_line(e)}; nothing of this step was kept",
                 remedy="mend it and run the same command again: it goes on where it stopped",
             ) from e
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

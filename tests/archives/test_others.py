@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import lzma
 import struct
 import tarfile
@@ -20,7 +21,7 @@ from mlsbom.errors import ReadError
 from mlsbom.formats import codecs, lz4, sevenzip
 from mlsbom.formats.numpy import read_npy
 from mlsbom.formats.tar import read_tar
-from tests.pickle.build import call, rules_of, text, verdict_of
+from tests.pickle.build import call, line_of, rules_of, text, verdict_of
 
 PAYLOAD = call("posix", "system", text("true"))
 
@@ -155,3 +156,12 @@ def test_nested_deeper_than_the_budget_is_incomplete() -> None:
     for _ in range(9):
         data = gzip.compress(data)
     assert verdict_of(data, "model.gz") == "incomplete"
+
+
+def test_names_that_are_no_text_do_not_break_the_document() -> None:
+    """Bytes that are no UTF-8 in a member's name, half a surrogate pair in an import."""
+    raw = tar([("m\udcde.pkl", PAYLOAD, {})], tarfile.GNU_FORMAT)
+    line = line_of(raw, "model.tar")
+    assert line["verdict"] == "malicious" and "%DE" in json.dumps(line)
+    odd = b"\x80\x04\x8c\x05ac\xed\xa0\x80" + text("make") + b"\x93)R."
+    json.dumps(line_of(odd)).encode("utf-8")

@@ -102,10 +102,10 @@ def test_a_lying_flag_is_told_and_a_true_one_too() -> None:
 
 
 def test_storages_of_torch_stay_unread() -> None:
-    """A deflated storage of 256 MiB of zeros costs nothing: it is sized by the directory."""
+    """A deflated storage of 64 MiB of zeros costs nothing: it is sized by the directory."""
     state = (b"\x80\x02}X\x01\x00\x00\x00wctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpu"
-             b"J\x00\x00\x00\x04tQK\x00J\x00\x00\x00\x04\x85K\x01\x85\x89ccollections\nOrderedDict\n)RtRs.")  # fmt: skip
-    data = made([("m/data.pkl", state), ("m/version", b"3"), ("m/data/0", bytes(256 << 20))], 8)
+             b"J\x00\x00\x00\x01tQK\x00J\x00\x00\x00\x01\x85K\x01\x85\x89ccollections\nOrderedDict\n)RtRs.")  # fmt: skip
+    data = made([("m/data.pkl", state), ("m/version", b"3"), ("m/data/0", bytes(64 << 20))], 8)
     line = line_of(data, "model.pt")
     assert line["verdict"] == "clean", line["findings"]
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from mlsbom.inspectors.table import ROWS
+from mlsbom.knowledge import Packs, shared
 from mlsbom.model import Rule
+from mlsbom.packages.merge import import_records
 from mlsbom.resolve import ORDER
 from mlsbom.rulebook import FOLDER, ids, page
 from mlsbom.scan import Settings, scan
@@ -45,7 +47,14 @@ def fired(top: Path, rule: str) -> set[str]:
         path = top.parent / f"{top.name}.toml"
         path.write_text(profile)
         spec = str(path)
-    return {f.rule for f in scan(str(top), Settings(cache=False, profile=spec, timeout=60)).findings}
+    settings = Settings(cache=False, profile=spec, timeout=60)
+    records = next((text for what, _, text in page(rule).cases if what == "records"), None)
+    if records is not None:
+        source, packs = top.parent / f"{top.name}.osv.json", top.parent / f"{top.name}.packs"
+        source.write_text(records)
+        import_records(source, shared(), packs, date="2026-01-01")
+        settings.packs = Packs(packs)
+    return {f.rule for f in scan(str(top), settings).findings}
 
 
 @pytest.mark.parametrize("rule", ids())

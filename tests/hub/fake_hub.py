@@ -107,6 +107,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._json({"error": code}, int(status), {"X-Error-Code": code})
         if what == "invalid token":
             return self._json({"error": "Invalid"}, 401, {"X-Error-Message": "Invalid credentials in Authorization header"})
+        if what == "cut" and not path.startswith("/storage/"):
+            self.close_connection = True
+            return None
         if what == "garbage":
             return self._send(200, b"<html>maintenance</html>", {"Content-Type": "text/html"})
         if path.startswith(f"/api/{self.hub.kind}/"):

@@ -84,6 +84,11 @@ def test_what_only_sounds_like_a_clause_is_none(clause: str, sentence: str) -> N
     assert clause not in found(sentence)
 
 
+def test_the_licence_to_request_above_a_threshold_is_no_separate_agreement() -> None:
+    values = found("If you have more than 700 million monthly active users, you must request a license from us.")
+    assert set(values) == {"threshold"}
+
+
 def test_the_heading_of_a_list_bars_what_the_list_names() -> None:
     values = found(
         "You agree not to use the Model:\n\n- In any way that violates law;\n\n- For military use in any way;\n\n- To exploit minors."

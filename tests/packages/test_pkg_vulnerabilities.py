@@ -204,11 +204,3 @@ def test_a_failure_is_a_gap(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None
     assert "vulnerabilities not checked: 1 packages" in found[0].fact.reason
 
 
-def test_the_shipped_store_knows_the_flaws_of_loading() -> None:
-    facts = [Dependency(ecosystem="pypi", name="torch", resolved=v, locked=True) for v in ("2.5.1", "2.6.0", "1.0")]
-    found = [o.fact for o in resolve(*survey(*facts), Packs(), Asked(now="2026-11-20T00:00:00Z")) if isinstance(o.fact, Finding)]
-    assert sorted(f.because.split(":")[0] for f in found) == [
-        "torch 1.0 has GHSA-47fc-vmwq-366v",
-        "torch 1.0 has GHSA-53q9-r3pm-6pq6",
-        "torch 2.5.1 has GHSA-53q9-r3pm-6pq6",
-    ]

@@ -50,7 +50,7 @@ _FORMS: Final[tuple[tuple[str, bytes, re.Pattern[str]], ...]] = (
     ("JSON web token", b"eyJ", re.compile(r"(?<![\w-])eyJ[A-Za-z0-9_-]{15,}\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{40,}(?![\w-])")),
 )
 _KEY: Final = re.compile(
-    r"-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED |PGP )?PRIVATE KEY(?: BLOCK)?-----\s*((?:[A-Za-z0-9+/=:,. -]+\s*){2,200})-----END"
+    r"-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED |PGP )?PRIVATE KEY(?: BLOCK)?-----([A-Za-z0-9+/=:,.\\\s-]{64,20000}?)-----END"
 )
 _STEMS: Final = tuple(dict.fromkeys(stem for _, stem, _ in _FORMS))
 _EXAMPLE: Final = re.compile(

@@ -25,10 +25,14 @@ _MARKUP: Final = re.compile(r"\{[{%]")
 _CONFIGURATIONS: Final = frozenset(
     {"tokenizer_config.json", "chat_template.json", "processor_config.json", "preprocessor_config.json", "tokenizer.json"}
 )
-_STRICT: Final = re.compile(
-    r"\{[{%].{0,2000}?(?:__\w+__|\|\s*attr\b|\b(?:include|import|extends)\b|cycler|joiner|lipsum|\b(?:eval|exec|popen|system|open)\s*\()",
-    re.S,
+_HINT: Final = re.compile(
+    r"__\w{1,40}?__|\|\s{0,9}attr\b|\{%-?\s{0,9}(?:include|import|from|extends)\b|\b(?:cycler|joiner|lipsum)\b|\b(?:eval|exec|popen|system|open)\s{0,9}\("
 )
+"""What makes a text with markup worth parsing where its key does not say that it is a template."""
+
+
+def _strict(text: str) -> bool:
+    return _MARKUP.search(text) is not None and _HINT.search(text) is not None
 
 
 def facts(source: str, name: str, evidence: Evidence, *, chat: bool = True, about: str = "owner") -> Iterator[Yield]:
@@ -44,7 +48,7 @@ def facts(source: str, name: str, evidence: Evidence, *, chat: bool = True, abou
         yield Shortfall(status=Status.PARTIAL, reason=f"template {name}: {e}", evidence=evidence)
         return
     except Malformed as e:
-        if chat or _STRICT.search(normal):
+        if chat or _strict(normal):
             yield Shortfall(status=Status.PARTIAL, reason=f"template {name}: {e}", evidence=_at(evidence, e.line or 1))
         return
     for hit in judged.hits:
@@ -70,7 +74,7 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
         try:
             root = blob.parsed(json.read).value
         except Malformed:
-            if base in _CONFIGURATIONS or _STRICT.search(blob.text()):
+            if base in _CONFIGURATIONS or _strict(blob.text()):
                 raise
             return
         yield from _values(root, base)
@@ -104,7 +108,7 @@ def _values(root: Any, base: str) -> Iterator[Yield]:
             todo.extend((f"{path}.{k}".lstrip("."), str(k), v) for k, v in list(value.items())[:20_000])
         elif isinstance(value, list):
             todo.extend((path, key, v) for v in value[:2000] if not isinstance(v, (int, float)))
-        elif isinstance(value, str) and _MARKUP.search(value) and (_KEY.fullmatch(key) or _STRICT.search(value)):
+        elif isinstance(value, str) and _MARKUP.search(value) and (_KEY.fullmatch(key) or _strict(value)):
             found.append((path, value, ("template" in key.lower() and "chat" in (key + base).lower()) or base == "chat_template.json"))
     yield from _found(found)
 
@@ -114,7 +118,7 @@ def _nodes(document: yaml.Document) -> Iterator[Yield]:
     for path, node in yaml.walk(document.root):
         if node.kind == "scalar" and _MARKUP.search(node.value):
             key = path[-1] if path else ""
-            if _KEY.fullmatch(key) or _STRICT.search(node.value):
+            if _KEY.fullmatch(key) or _strict(node.value):
                 found.append((".".join(path), node.value, "chat" in key.lower()))
     yield from _found(found)
 

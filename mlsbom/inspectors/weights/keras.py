@@ -328,63 +328,49 @@ def _attribute(text: str, context: Context, where: str) -> Iterator[Yield]:
     yield from judge(config, context.packs, where)
 
 
+_SEARCHED: Final = 64 << 20
+_TRIES: Final = 50
+_SALVAGED: Final = 2 << 20
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+("?)|[{}\[\]]', re.S)
+
+
 def _searched(blob: Blob, context: Context) -> Iterator[Yield]:
-    """Configurations in the bytes of a damaged file: balanced objects around `"class_name"`."""
-    data = blob.read_at(0, 64 << 20)
+    """Configurations in the bytes of a damaged file: what stands around `"class_name"`, up to the next zero byte."""
+    data = blob.read_at(0, _SEARCHED)
     at = data.find(b'"class_name"')
-    while at >= 0:
-        start = data.rfind(b"{", 0, at)
+    for _ in range(_TRIES):
+        start = data.rfind(b"{", 0, at) if at >= 0 else -1
         if start < 0:
             return
-        end = data.find(b"\0", start)
-        text = data[start : end if end >= 0 else len(data)].decode("utf-8", "replace")
+        end = data.find(b"\0", at)
+        end = len(data) if end < 0 else end
+        text = data[start : min(end, start + _SALVAGED)].decode("utf-8", "replace")
         yield from judge(_balanced(text), context.packs, f"bytes at {start}", seen(offset=start), cut=True)
-        at = data.find(b'"class_name"', start + len(text.encode("utf-8", "replace")))
+        at = data.find(b'"class_name"', end)
 
 
 def _balanced(text: str) -> Any:
-    """The values of a JSON text that ends early: whole objects as they are, the objects around the cut by what is there of them."""
-    decoder_depth: list[str] = []
-    inside = escaped = False
-    cut = 0
-    for n, ch in enumerate(text[: 8 << 20]):
-        if inside:
-            if escaped:
-                escaped = False
-            elif ch == "\\":
-                escaped = True
-            elif ch == '"':
-                inside = False
-        elif ch == '"':
-            inside = True
-        elif ch in "{[":
-            decoder_depth.append("}" if ch == "{" else "]")
-            cut = n + 1 if ch == "[" else cut
-        elif ch in "}]":
-            if not decoder_depth:
-                text = text[:n]
+    """The value of a JSON text that ends early: closed where it breaks off; else its innermost objects and the classes that it names."""
+    closing: list[str] = []
+    open_text = False
+    for token in _TOKEN.finditer(text):
+        if token[0] in "{[":
+            closing.append("}" if token[0] == "{" else "]")
+        elif token[0] in "}]":
+            if closing:
+                closing.pop()
+            if not closing:
+                text = text[: token.end()]
                 break
-            decoder_depth.pop()
-            cut = n + 1
-            if not decoder_depth:
-                text = text[: n + 1]
-                break
-    for candidate in (text + ('"' if inside else "") + "".join(reversed(decoder_depth)), None):
-        if candidate is not None:
-            try:
-                return json.loads(candidate).value
-            except Malformed:
-                continue
-    return (
-        [_loose(piece) for piece in re.findall(r"\{[^{}]*\}", text[: 8 << 20])[:5000]]
-        + [{"class_name": m} for m in dict.fromkeys(re.findall(r'"class_name":\s*"([^"\\]{1,200})"', text))]
-        + (
-            [
-                {"class_name": "Lambda", "config": {"function": [c]}}
-                for c in re.findall(r'"function":\s*\[\s*"([A-Za-z0-9+/=\\n]{16,})', text)[:10]
-            ]
-        )
-    )
+        else:
+            open_text = not token[1]
+    try:
+        return json.loads(text + ('"' if open_text else "") + "".join(reversed(closing))).value
+    except Malformed:
+        pieces = [_loose(piece) for piece in re.findall(r"\{[^{}]*+\}", text)[:5000]]
+        classes = [{"class_name": name} for name in dict.fromkeys(re.findall(r'"class_name":\s*"([^"\\]{1,200})"', text))]
+        codes = re.findall(r'"function":\s*\[\s*"([A-Za-z0-9+/=\\n]{16,})', text)[:10]
+        return [*pieces, *classes, *({"class_name": "Lambda", "config": {"function": [code]}} for code in codes)]
 
 
 def _loose(piece: str) -> Any:

@@ -77,7 +77,10 @@ def _container(blob: Blob, directory: Directory) -> Iterator[Yield]:
             evidence=at(directory.ends[0] if directory.ends else None),
         )
     elif len(directory.ends) > 1 or END in directory.comment:
-        yield rules.RECORDS.finding("a second end record, which some readers take for the first", evidence=at(directory.ends[-1]))
+        yield rules.RECORDS.finding(
+            "a second end record, which some readers take for the first",
+            evidence=at(directory.ends[-1] if directory.ends else directory.end),
+        )
     if directory.start:
         front = blob.window(0, directory.start)
         formats = [f for f in identify(front, "") if f not in _EARLY and f != "zip"]
