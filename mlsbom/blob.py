@@ -21,7 +21,9 @@ TEXT_LIMIT = 64 << 20
 
 
 class Blob:
-    """Bytes with a name. `name`: base name, for hints alone. Subclasses give `_read`."""
+    """Bytes with a name. `name`: base name, for hints alone. `near`: reading costs nothing but disk. Subclasses give `_read`."""
+
+    near = True
 
     def __init__(self, name: str, size: int) -> None:
         self.name = name
@@ -143,6 +145,7 @@ class WindowBlob(Blob):
         super().__init__(name, max(0, min(length, parent.size - offset)))
         self.parent = parent
         self.offset = offset
+        self.near = parent.near
 
     def _read(self, offset: int, length: int) -> bytes:
         return self.parent.read_at(self.offset + offset, length)

@@ -26,7 +26,7 @@ def au1(v: View, c: Component) -> Outcome:
         return not_shown("no exact version" if c.purl else "no identity")
     lacking = [n for n, x in (("producer", c.supplier), ("version", c.version)) if not x]
     if c.kind == Kind.SERVICE:
-        return passed() if c.supplier or "." in c.name else not_shown("its provider is not stated")
+        return passed("its address names the provider") if c.supplier or "." in c.name else not_shown("its provider is not stated")
     return not_shown("not stated: " + " and ".join(lacking)) if lacking else passed()
 
 
@@ -73,7 +73,7 @@ def au4(v: View, c: Component) -> Outcome:
         if _random(v, c):
             return passed("attested as initialised at random")
         return not_shown("no base is stated, and none is ruled out by an attestation")
-    open_ends = [b.name for b in bases if not COMMIT.fullmatch(b.version or "")]
+    open_ends = [b.name for b in bases if not (COMMIT.fullmatch(b.version or "") or b.local or b.hashes)]
     return failed(f"base not pinned: {', '.join(open_ends[:3])}") if open_ends else passed()
 
 
@@ -113,16 +113,16 @@ def au7(v: View, c: Component) -> Outcome:
     """Configuration against tensors: the stated width and vocabulary must be those of some tensor."""
     if not c.local:
         return NA
-    wrong = v.findings_of(c, "SHARDS-", "CONFIG-")
+    wrong = v.findings_of(c, "MODEL-SHARD-")
     if wrong:
         return failed_by(wrong)
     dims = {str(x.value.get("name")): x.value.get("value") for x in c.all("dimension") if isinstance(x.value, dict)}
     width = next((dims[n] for n in ("hidden_size", "d_model", "n_embd", "dim") if isinstance(dims.get(n), int)), None)
     sizes = {n for p in c.files for t in v.tensors.get(p, ()) for shape in (t.shapes or tuple(g[1] for g in t.groups)) for n in shape}
     if not sizes:
-        return not_shown("no tensor shapes could be read")
+        return not_shown("no tensor shapes could be read from its files")
     if width is None:
-        return not_shown("no configuration states dimensions")
+        return not_shown("no configuration states a width that could be compared with the tensors")
     if width not in sizes:
         return failed(f"the configuration states a width of {width}; no tensor has it")
     vocabulary = dims.get("vocab_size")

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from mlsbom.assess.view import NA, Check, Outcome, View, failed, failed_by, not_shown, passed
 from mlsbom.model import Component, Kind
+from mlsbom.survey.licensing import expression_of
 
 C = "controllable"
 GRADED: Final = frozenset({Kind.MODEL, Kind.APPLICATION, Kind.SERVICE})
 RUN: Final = frozenset({Kind.MODEL, Kind.APPLICATION})
 WHOLE: Final = frozenset({Kind.APPLICATION})
 MODELS: Final = frozenset({Kind.MODEL})
-REMOTE: Final = ("LICENSE-REMOTE", "LICENSE-REVOCABLE")
+REMOTE: Final = ("LICENSE-REMOTE-RESTRICTION", "LICENSE-REVOCABLE")
 INDEX: Final = frozenset({"index"})
 
 
 def co1(v: View, c: Component) -> Outcome:
     if c.kind == Kind.SERVICE:
         return failed("runs elsewhere")
+    if c.kind == Kind.MODEL and not c.local and not v.runs(c):
+        return NA  # an ancestor or a model that data were tested on: its files are not needed to run
     away = [
         u.detail
         for u in v.graph.unknowns
@@ -28,17 +32,30 @@ def co1(v: View, c: Component) -> Outcome:
         return failed(away[0])
     if c.kind == Kind.MODEL and not c.local:
         return failed("its files are not in the target: they would be fetched when it runs")
-    return passed()
+    fetched = sorted(v.by_ref[ref].name for ref in v.running if not v.by_ref[ref].local) if c.kind == Kind.APPLICATION else v.carriers(c)
+    return failed(f"needs files that are not in the target: {', '.join(fetched[:3])}") if fetched else passed()
 
 
 def co2(v: View, c: Component) -> Outcome:
     a = v.attestation(c, "jurisdiction")
     if a is not None:
         return passed(f"attested by {a.by}")
-    law = c.value("governing_law")
+    law = _law(v, c)
     if c.supplier and law:
-        return passed()
+        return passed(f"{c.supplier}; {law}")
     return not_shown("not recorded: " + " and ".join(n for n, x in (("supplier", c.supplier), ("governing law", law)) if not x))
+
+
+def _law(v: View, c: Component) -> str:
+    """The governing law that its licences name, or that a licence whose text is known names none; "" where that is not known."""
+    said = []
+    for row in v.licenses(c):
+        expression = expression_of(row)
+        for identifier in re.findall(r"[\w.+-]+", expression or ""):
+            if identifier not in ("AND", "OR", "WITH"):
+                law = v.laws(identifier)
+                said.append("" if law is None else f"{identifier}: {law or 'names no governing law'}")
+    return "; ".join(dict.fromkeys(said)) if said and all(said) else ""
 
 
 def co3(v: View, c: Component) -> Outcome:
@@ -52,11 +69,16 @@ def co3(v: View, c: Component) -> Outcome:
     ]
     remote = [b.name for b in v.edges(v.graph.root, "depends-on") if b.kind == Kind.MODEL and not b.local]
     if c.kind == Kind.MODEL:
-        return passed() if not v.edges(c, "loads-code") else failed("loads code from another repository")
+        return failed("loads code from another repository") if v.edges(c, "loads-code") else passed()
+    if v.attestation(c, "isolated-start"):
+        return passed("started in an isolated network, as attested")
     if called:
         return failed(f"calls {', '.join(sorted({s.name for s, _ in called})[:3])}")
     if remote:
         return failed(f"fetches {', '.join(sorted(remote)[:3])} when it runs")
+    dials = v.findings_of(c, "CODE-NETWORK", "CODE-EXFILTRATION")
+    if dials:
+        return not_shown(f"its code can open connections ({dials[0].message} in {dials[0].where.path}): whether it needs them is not shown")
     return passed("no endpoint, key or telemetry in code and configuration")
 
 
@@ -68,7 +90,7 @@ def co5(v: View, c: Component) -> Outcome:
     wrong = v.findings_of(c, *REMOTE)
     if wrong:
         return failed_by(wrong)
-    return passed() if c.licenses else not_shown("no licence is stated")
+    return passed() if v.licenses(c) else not_shown("no licence is stated")
 
 
 def co6(v: View, c: Component) -> Outcome:

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from mlsbom.assess.view import NA, Check, Outcome, View, failed_by, not_shown, passed
-from mlsbom.model import SEVERITY_ORDER, Component, Kind, Severity
-from mlsbom.survey.licensing import as_expression
+from mlsbom.assess.view import NA, PASSED, Check, Outcome, View, failed_by, not_shown, passed
+from mlsbom.model import SEVERITY_ORDER, Component, Kind, License, Severity
+from mlsbom.survey.licensing import as_expression, expression_of
 
 C = "license-clean"
 NONE = (Kind.SERVICE, Kind.CONTAINER, Kind.TOKENIZER, Kind.TEMPLATE, Kind.AGENT_TOOL)
-AGREE = ("LICENSE-CARD-FILE-CONFLICT", "LICENSE-CONFLICT", "LICENSE-MISMATCH", "LICENSE-VERSION", "LICENSE-DRIFT")
-DUTIES = ("LICENSE-NOTICE", "LICENSE-NAMING", "LICENSE-DISPLAY", "LICENSE-PASS")
+AGREE = ("LICENSE-CARD-FILE-CONFLICT", "LICENSE-CONFUSABLE-ID", "LICENSE-VERSION-MISMATCH", "LICENSE-DRIFT")
+DUTIES = ("LICENSE-NOTICE-MISSING", "LICENSE-NAMING", "LICENSE-DISPLAY", "LICENSE-USE-RESTRICTION-PASSTHROUGH")
 NOT_LASTING = ("LICENSE-REVOCABLE", "LICENSE-CHANGEABLE", "LICENSE-REMOTE-RESTRICTION", "LICENSE-FIELD-OF-USE")
 
 
 def li1(v: View, c: Component) -> Outcome:
     if c.kind in NONE:
         return NA
-    return passed(as_expression(c) or "") if c.licenses else not_shown("no licence is stated")
+    rows = v.licenses(c)
+    if not rows:
+        return not_shown("no licence is stated")
+    return passed(as_expression(c) or _named(rows))
+
+
+def _named(rows: tuple[License, ...]) -> str:
+    return " AND ".join(sorted({expression_of(x) or x.name or x.written for x in rows}))
 
 
 def li2(v: View, c: Component) -> Outcome:
     if c.kind in NONE:
         return NA
-    if any(x.text_sha256 or x.origin == "file" for x in c.licenses):
-        return passed()
-    missing = v.findings_of(c, "LICENSE-TEXT")
+    text = next((x for x in v.licenses(c) if x.text_sha256 or x.origin == "file"), None)
+    if text is not None:
+        return passed(text.source.path)
+    missing = v.findings_of(c, "LICENSE-TEXT-")
     if missing:
         return failed_by(missing)
     return not_shown("the text of its licence is not in the delivery")
@@ -36,7 +44,7 @@ def li3(v: View, c: Component) -> Outcome:
     wrong = v.findings_of(c, *AGREE)
     if wrong:
         return failed_by(wrong)
-    return passed() if c.licenses else not_shown("nothing to compare")
+    return passed() if v.licenses(c) else not_shown("nothing to compare")
 
 
 def li4(v: View, c: Component) -> Outcome:
@@ -45,7 +53,7 @@ def li4(v: View, c: Component) -> Outcome:
     wrong = [f for f in v.findings_of(c, "LICENSE-") if SEVERITY_ORDER[f.severity] >= SEVERITY_ORDER[Severity.HIGH]]
     if wrong:
         return failed_by(wrong)
-    return passed() if c.licenses else not_shown("without a licence nothing is allowed")
+    return passed() if v.licenses(c) else not_shown("without a licence nothing is allowed")
 
 
 def li5(v: View, c: Component) -> Outcome:
@@ -56,7 +64,11 @@ def li5(v: View, c: Component) -> Outcome:
     wrong = v.findings_of(c, *DUTIES)
     if wrong:
         return failed_by(wrong)
-    return passed() if c.licenses else not_shown("its duties are not known")
+    if not v.licenses(c):
+        return not_shown("its duties are not known")
+    if c.local and li2(v, c).state != PASSED:
+        return not_shown("it is passed on here without the text of its licence")
+    return passed()
 
 
 def li6(v: View, c: Component) -> Outcome:
@@ -72,7 +84,7 @@ def li7(v: View, c: Component) -> Outcome:
     wrong = v.findings_of(c, *NOT_LASTING)
     if wrong:
         return failed_by(wrong)
-    return passed() if c.licenses else not_shown("no licence is stated")
+    return passed() if v.licenses(c) else not_shown("no licence is stated")
 
 
 CHECKS = (

@@ -13,11 +13,11 @@ MALICIOUS: Final = (
     "PACKAGE-MALICIOUS",
     "PACKAGE-AFFECTED",
     "PACKAGE-INDICATOR",
-    "CAMPAIGN-INDICATOR",
+    "PACKAGE-TYPOSQUAT",
     "PICKLE-DANGEROUS-CALL",
     "TEMPLATE-DANGEROUS-CALL",
-    "PACKAGE-TYPOSQUAT",
 )
+"""Rules that say malicious where they are high; of all others but those about licences, a critical finding does."""
 DATA_ONLY: Final = frozenset(
     {
         "safetensors",
@@ -35,6 +35,24 @@ DATA_ONLY: Final = frozenset(
         "jsonl",
         "text",
         "tensor-proto",
+        "tf-checkpoint",
+        "tfjs",
+        "tfrecord",
+        "msgpack",
+        "ggml",
+        "paddle",
+        "mxnet",
+        "cntk",
+        "dlib",
+        "mediapipe",
+        "sentencepiece",
+        "yaml",
+        "toml",
+        "ini",
+        "markdown",
+        "xml",
+        "empty",
+        "font",
         "xgboost",
         "lightgbm",
         "catboost",
@@ -46,6 +64,7 @@ DATA_ONLY: Final = frozenset(
         "video",
     }
 )
+PROGRAMS: Final = frozenset({"elf", "pe", "macho", "wasm", "java-class", "llamafile"})
 CODE: Final = frozenset(
     {
         "pickle",
@@ -56,54 +75,99 @@ CODE: Final = frozenset(
         "keras-zip",
         "hdf5",
         "saved-model",
+        "graph-def",
+        "meta-graph",
+        "mlir",
+        "caffe",
+        "torch7",
+        "torch-mobile",
+        "executorch",
+        "tensorrt",
         "skops",
         "nemo",
         "mar",
         "rds",
-        "elf",
-        "pe",
-        "macho",
-        "llamafile",
+        *PROGRAMS,
     }
 )
+"""Formats that can hold instructions which loading or running executes: serialised objects, layers of Lambda kind, graphs with operators that
+reach files or processes ("models are programs", TensorFlow's security policy), compiled engines, programs. What a file of such a format
+really holds was inspected; the rubric asks for a review of its hash all the same."""
 REVIEW_DAYS: Final = 180
 RESCAN_DAYS: Final = 30
 
 
 def se1(v: View, c: Component) -> Outcome:
+    if not c.local and c is not v.graph.root and c.kind != Kind.PACKAGE:
+        return not_shown("runs elsewhere: nothing of it can be read" if c.kind == Kind.SERVICE else "its bytes are not in the target")
     gaps = [x for x in v.unread.get(c.ref, ()) if x[1] in (Status.FAILED, Status.PARTIAL)]
     if gaps:
         return failed(f"not read: {gaps[0][0]}: {gaps[0][2]}" + (f" and {len(gaps) - 1} more" if len(gaps) > 1 else ""))
-    return passed() if v.survey.tool.signatures_digest else failed("the data packs could not be read")
+    if not v.survey.tool.signatures_digest:
+        return failed("the data packs could not be read")
+    if not c.local and c is not v.graph.root:
+        return passed("its name and versions were looked up in the data packs; its bytes are not in the target")
+    return passed()
 
 
 def se2(v: View, c: Component) -> Outcome:
     bad = [
-        f for f in v.found.get(c.ref, ()) if f.rule.startswith(MALICIOUS) and SEVERITY_ORDER[f.severity] >= SEVERITY_ORDER[Severity.HIGH]
+        f
+        for f in v.findings_of(c)
+        if (f.severity == Severity.CRITICAL and not f.rule.startswith("LICENSE-")) or (f.severity == Severity.HIGH and f.rule in MALICIOUS)
     ]
     return failed_by(bad) if bad else passed()
 
 
 def se3(v: View, c: Component) -> Outcome:
-    if not c.local:
+    if not c.local and c is not v.graph.root:
         return NA
-    odd = [p for p in c.files if v.formats.get(p, ())[:1] in ((), ("unknown",))]
-    return not_shown(f"format not known: {odd[0]}") if odd else passed()
+    unknown = [p for p in v.owned.get(c.ref, ()) if v.formats[p][:1] in ((), ("unknown",)) and not _tensors_of(v, p)]
+    odd = _unreviewed(v, c, unknown)
+    if odd:
+        return not_shown(f"format not known: {_first(odd)}")
+    unsafe = _unsafe(v, c)
+    return passed(f"can hold code: {_first(unsafe)}" if unsafe else "none can hold code")
+
+
+def _tensors_of(v: View, path: str) -> bool:
+    """Whether a file without a signature of its own is the raw tensors of a format beside it: TensorFlow's and Core ML's bundles."""
+    stem, found, _ = path.partition(".data-")
+    if found:
+        return f"{stem}.index" in v.formats
+    head, found, _ = path.partition(".mlpackage/Data/")
+    return bool(found) and path.endswith("/weights/weight.bin") and f"{head}.mlpackage/Manifest.json" in v.formats
+
+
+def _unsafe(v: View, c: Component) -> list[str]:
+    """Files of a component in formats that can hold code: all that it is made of, and programs beside them."""
+    named = [p for p in c.files if set(v.formats.get(p, ())) & CODE]
+    programs = [p for p in v.owned.get(c.ref, ()) if set(v.formats[p]) & PROGRAMS]
+    loose = [p for p in v.owned.get(c.ref, ()) if not c.files and set(v.formats[p]) & CODE]
+    return sorted({*named, *programs, *loose})
+
+
+def _unreviewed(v: View, c: Component, paths: list[str]) -> list[str]:
+    a = v.attestation(c, "code-review")
+    covered = set(a.sha256) if a else set()
+    return [p for p in paths if v.sha256.get(p) not in covered]
+
+
+def _first(paths: list[str]) -> str:
+    return paths[0] + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
 
 
 def se4(v: View, c: Component) -> Outcome:
-    if not c.files:
+    if not c.local and c is not v.graph.root:
         return NA
-    unsafe = sorted(p for p in c.files if set(v.formats.get(p, ())) & CODE)
-    opaque = sorted(p for p in c.files if not set(v.formats.get(p, ())) & (CODE | DATA_ONLY))
-    if not unsafe and not opaque:
-        return passed()
-    a = v.attestation(c, "code-review")
-    covered = set(a.sha256) if a else set()
-    left = [p for p in (*unsafe, *opaque) if v.sha256.get(p) not in covered]
-    if not left:
-        return passed("the hashes of its code-bearing files were reviewed")
-    return not_shown(f"can hold code and was not reviewed: {left[0]}" + (f" and {len(left) - 1} more" if len(left) > 1 else ""))
+    unsafe = _unsafe(v, c)
+    other = [p for p in c.files if not set(v.formats.get(p, ())) & (CODE | DATA_ONLY)]
+    if not c.files and not unsafe:
+        return NA
+    left = _unreviewed(v, c, sorted({*unsafe, *other}))
+    if left:
+        return not_shown(f"can hold code and was not reviewed: {_first(left)}")
+    return passed("the hashes of its code-bearing files were reviewed" if unsafe or other else "")
 
 
 def se5(v: View, c: Component) -> Outcome:
@@ -139,7 +203,7 @@ def se8(v: View, c: Component) -> Outcome:
         scanned = date.fromisoformat(v.survey.created[:10])
     except ValueError:
         return not_shown("the scan has no date")
-    return passed() if v.today - scanned <= timedelta(days=RESCAN_DAYS) else failed(f"last scanned on {scanned}")
+    return passed(f"scanned on {scanned}") if v.today - scanned <= timedelta(days=RESCAN_DAYS) else failed(f"last scanned on {scanned}")
 
 
 CHECKS = (

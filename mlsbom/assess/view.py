@@ -14,6 +14,7 @@ from mlsbom.model import (
     Graph,
     Judged,
     Kind,
+    License,
     Observed,
     Place,
     Reference,
@@ -77,6 +78,12 @@ class Check:
     kinds: frozenset[Kind] | None = None  # of which components it is asked; None: of all
 
 
+def _beside(path: str, home: str) -> bool:
+    """Whether a licence text at `path` is that of the distribution whose metadata stands in `home`."""
+    folder = path.rpartition("/")[0]
+    return folder == home or (home.endswith((".dist-info", ".egg-info")) and path.startswith(f"{home}/"))
+
+
 @dataclass(slots=True)
 class View:
     """Everything a check may ask, by component."""
@@ -103,7 +110,10 @@ class View:
     hashed_packages: set[tuple[str, str]] = field(default_factory=set)
     services: list[Component] = field(default_factory=list)
     grades: dict[tuple[str, str], int] = field(default_factory=dict)
-    clauses: dict[str, set[str]] = field(default_factory=dict)
+    laws: Callable[[str], str | None] = lambda _: None  # governing law that a licence's text names, "" where it names none, None: not known
+    owned: dict[str, list[str]] = field(default_factory=dict)
+    licensed: dict[str, tuple[License, ...]] = field(default_factory=dict)
+    _running: set[str] | None = None
 
     def __post_init__(self) -> None:
         self.attested = attestations(self.survey)
@@ -112,7 +122,7 @@ class View:
             self.out.setdefault(r.source, []).append(r)
         names: dict[str, list[str]] = {}
         for c in self.by_ref.values():
-            for name in {c.name, c.purl or c.name, c.ref}:
+            for name in {c.name, c.purl or c.name, c.ref, f"{c.ecosystem}/{c.name}"}:
                 names.setdefault(name, []).append(c.ref)
         for f in self.findings:
             refs = set(names.get(f.subject, ()))
@@ -140,6 +150,50 @@ class View:
             elif isinstance(fact, Reference):
                 continue
         self.services = [c for c in self.graph.components if c.kind == Kind.SERVICE]
+        for path in self.formats:
+            self.owned.setdefault(self.graph.owners.get(path, self.graph.root.ref), []).append(path)
+        self._licenses()
+
+    def _licenses(self) -> None:
+        """A distribution's licence texts stand in its `.dist-info`; an application without a licence of its own has that of its project."""
+        every = [x for c in self.by_ref.values() for x in c.licenses]
+        project: tuple[License, ...] = ()
+        for c in self.graph.components:
+            rows = c.licenses
+            home = next((s.path.rpartition("/")[0] for s in c.evidence if c.kind == Kind.PACKAGE and c.local), None)
+            if home is not None:
+                beside = [x for x in every if x not in rows and x.role == "observed" and _beside(x.source.path, home)]
+                rows = (*rows, *dict.fromkeys(beside))
+                if home.count("/") == 0:
+                    project = project or rows
+            self.licensed[c.ref] = rows
+        main = next((c.licenses for c in self.graph.components if c.primary), ())
+        self.licensed[self.graph.root.ref] = self.graph.root.licenses or project or main
+
+    @property
+    def running(self) -> set[str]:
+        """Models that are loaded when the application runs: what it depends on and contains, and the bases that their adapters need."""
+        if self._running is None:
+            rows = {r.target for r in self.graph.relationships if r.kind in ("depends-on", "contains")}
+            rows |= {r.target for r in self.graph.relationships if r.kind == "derived-from" and r.relation == "adapter"}
+            self._running = {ref for ref in rows if self.by_ref[ref].kind == Kind.MODEL}
+        return self._running
+
+    def runs(self, c: Component) -> bool:
+        """Whether a model is loaded when the application runs."""
+        return c.ref in self.running
+
+    def carriers(self, c: Component) -> list[str]:
+        """The bases that a model cannot run without, and that are not in the target: those of an adapter."""
+        return [
+            self.by_ref[r.target].name
+            for r in self.out.get(c.ref, ())
+            if r.kind == "derived-from" and r.relation == "adapter" and not self.by_ref[r.target].local
+        ]
+
+    def licenses(self, c: Component) -> tuple[License, ...]:
+        """The licences that are known of a component, those of its distribution among them."""
+        return self.licensed[c.ref]
 
     def edges(self, c: Component, *kinds: str) -> list[Component]:
         """The components that `c` reaches by edges of these kinds."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,16 +87,21 @@ def ingest_command(paths: tuple[str, ...], url: str, form: str) -> None:
       mlsbom fleet ingest results/ --db sqlite:///fleet.db
       mlsbom fleet ingest vendor.cdx.json --db postgresql://mlsbom@localhost/fleet
     """
+    from dataclasses import asdict
+
     from mlsbom.store.database import Database
     from mlsbom.store.ingest import ingest
 
     db = Database(url)
-    report = ingest(db, paths)
-    db.close()
+    try:
+        report = ingest(db, paths)
+    finally:
+        db.close()
     if form == "json":
-        write_document({"new": report.new, "changed": report.changed, "same": report.same, "broken": report.broken})
+        write_document(asdict(report))
     else:
-        click.echo(f"{report.new} new, {report.changed} changed, {report.same} the same, {len(report.broken)} broken")
+        counts = f"{report.new} new, {report.changed} changed, {report.same} the same, {report.older} older than what is there"
+        click.echo(f"{counts}, {len(report.broken)} broken")
     for line in report.broken[:20]:
         click.echo(f"mlsbom: {safe(line, 300)}", err=True)
     exit_with(3 if report.broken else 0)
@@ -107,8 +114,11 @@ def ingest_command(paths: tuple[str, ...], url: str, form: str) -> None:
 @click.option("--wave", help="A wave of poisoned releases, by name: releases, digests, marks.")
 @click.option("--sha256", help="A file by its digest.")
 @click.option("--license", "license_", help="A licence by identifier, or part of it.")
+@click.option("--clause", help="A clause of licences: CLAUSE, or CLAUSE=TEXT.")
 @click.option("--model", help="A model or data set anywhere in the chain.")
-@click.option("--endpoint", help="A host that code or configuration calls.")
+@click.option("--lineage", help="A reference model whose weights a target's derive from, or a fingerprint file.")
+@click.option("--endpoint", help="A host, or any below it, that code or configuration calls.")
+@click.option("--supplier", help="Who supplies a model, data set or service.")
 @click.option("--signature", help="verified, invalid, unverifiable, unsigned, ...")
 @click.option(
     "--format",
@@ -193,29 +203,41 @@ def reassess_command(url: str, form: str, profile: str | None) -> None:
     Examples:
       mlsbom signatures import feed.json && mlsbom fleet reassess --db sqlite:///fleet.db
     """
-    result = reassessed(url, profile)
-    if form == "json":
-        write_document(result)
-    else:
-        for row in result["changed"]:
-            click.echo(safe(f"{row['verdict']:18} {row['target']}: " + "; ".join(a["message"] for a in row["added"][:3]), 300))
-        click.echo(f"{len(result['changed'])} of {result['assessed']} targets changed, {result['elapsed_ms'] / 1000:.1f} s")
+    with _reassessed(url, profile) as result:
+        if form == "json":
+            write_document(result)
+        else:
+            for row in result["changed"]:
+                click.echo(_alert(row))
+            for row in result["bytes_needed"]:
+                click.echo(safe(f"{'scan again':18} {row['target']}: {row['why']}", 300))
+            changed = f"{len(result['changed'])} of {result['of']} targets changed"
+            click.echo(f"{changed}, {result['assessed']} looked at, {result['elapsed_ms'] / 1000:.1f} s")
     exit_with(1 if result["changed"] else 3 if result["bytes_needed"] else 0)
 
 
-def reassessed(url: str, profile: str | None) -> dict[str, Any]:
-    """Reassess a store, with progress."""
+@contextmanager
+def _reassessed(url: str, profile: str | None) -> Iterator[dict[str, Any]]:
+    """Reassess a store, with progress. Changes are told when the block ends without an error."""
     from mlsbom.progress import Progress
     from mlsbom.scan import Settings
     from mlsbom.store.database import Database
-    from mlsbom.store.reassess import reassess
+    from mlsbom.store.reassess import reassess, told
 
     db = Database(url)
     try:
         with Progress() as progress:
-            return reassess(db, Settings(profile=profile, cache=False), lambda n, of: progress.seen("reassess", n, of))
+            result = reassess(db, Settings(profile=profile, cache=False), lambda n, of: progress.seen("reassess", n, of))
+        yield result
+        told(db, result)
     finally:
         db.close()
+
+
+def _alert(row: dict[str, Any]) -> str:
+    """A line on what changed of a target."""
+    words = [a["message"] for a in row["added"][:3]] or [f"no more: {r['rule']} {r['subject']}" for r in row["removed"][:3]]
+    return safe(f"{row['verdict']:18} {row['target']}: " + "; ".join(words), 300)
 
 
 @command.command("watch", epilog="Exit codes: 0 nothing new, 1 new alerts, 3 something is incomplete.")
@@ -239,17 +261,21 @@ def watch_command(folder: str, url: str | None, every: float | None, form: str) 
     url = url or f"sqlite:///{Path(folder, '.mlsbom.db')}"
     while True:
         db = Database(url)
-        report = ingest(db, [folder])
-        db.close()
-        result = reassessed(url, None)
-        for row in result["changed"]:
-            if form == "jsonl":
-                write_line(row)
-            else:
-                click.echo(safe(f"{row['verdict']:18} {row['target']}: " + "; ".join(a["message"] for a in row["added"][:3]), 300))
+        try:
+            broken = ingest(db, [folder]).broken
+        finally:
+            db.close()
+        for line in broken[:20]:
+            click.echo(f"mlsbom: {safe(line, 300)}", err=True)
+        with _reassessed(url, None) as result:
+            for row in result["changed"]:
+                if form == "jsonl":
+                    write_line(row)
+                else:
+                    click.echo(_alert(row))
         if every is None:
-            exit_with(1 if result["changed"] else 3 if report.broken else 0)
-        time.sleep(every or 0)
+            exit_with(1 if result["changed"] else 3 if broken or result["bytes_needed"] else 0)
+        time.sleep(every)
 
 
 @command.command("serve")

@@ -22,7 +22,6 @@ from mlsbom.errors import PackError, ReadError, Unreadable
 from mlsbom.knowledge import Packs, shared
 from mlsbom.model import Artifact, Link, Observed, Place, Pointer, Shortfall, Status, Survey, Target, ToolInfo
 from mlsbom.sources import Entry, Source
-from mlsbom.sources.far import FarBlob
 from mlsbom.sources.local import LocalSource, identity
 
 SMALL = 1 << 20  # read once, whole, in the main thread: measured best below about 1 MiB
@@ -161,7 +160,7 @@ class _Collection:
                 by = "computed" if self.source.local or entry.computed else "declared"
                 self.artifacts[entry.path] = Artifact(path=entry.path, size=entry.size, digests=digests, formats=formats, digest_by=by)
                 self.driver.inspect(blob, place, formats, budget)
-                if isinstance(blob, FarBlob):
+                if not blob.near:
                     self.driver.record(place, "walk", Shortfall(status=Status.OPAQUE, reason=WEIGHTS_AFAR))
         except ReadError as e:
             self.driver.shortfall(place, "walk", e)

@@ -23,7 +23,6 @@ from mlsbom.inspectors import Context, Member, ReadAs, Row
 from mlsbom.inspectors.table import table
 from mlsbom.knowledge import Packs
 from mlsbom.model import STATUS_ORDER, AnyFact, Bundle, MemberDigest, Observed, Place, Pointer, Shortfall, Status, TensorTable
-from mlsbom.sources.far import FarBlob
 
 TRIGGER_WINDOW = 8 << 20
 WEIGHT_SUFFIXES = frozenset(
@@ -49,6 +48,7 @@ WEIGHT_SUFFIXES = frozenset(
     }
 )
 MEMBER_DIGEST = 64 << 20  # members larger than this are weights; their archive's digest covers them
+FAR_MEMBER_DIGEST = 1 << 20
 READ_BY_NATURE = frozenset({"text", "pointer"})  # where no inspector asks for more, having identified it is having read it
 
 
@@ -102,7 +102,7 @@ class Driver:
                 continue
             ran = True
             self._run(row, blob, place, formats, budget, tables)
-        if tables and self._sketch and not place.member and not isinstance(blob, FarBlob):
+        if tables and self._sketch and blob.near and not place.member:
             self._fingerprint(blob, place, formats, tables, budget)
         if formats == ("empty",):
             suffix = (place.member or place.path).rsplit(".", 1)[-1].lower()
@@ -153,7 +153,7 @@ class Driver:
             with budget.deeper():
                 budget.member()
                 formats = item.formats or self.identify(item.blob, inner)
-                if item.blob.size <= MEMBER_DIGEST:
+                if item.blob.size <= (MEMBER_DIGEST if item.blob.near else FAR_MEMBER_DIGEST):
                     hasher = hashlib.sha256()
                     for piece in item.blob.chunks():
                         hasher.update(piece)

@@ -253,7 +253,7 @@ class Names:
         return UNKNOWN
 
     def _fold_name(self, name: str, scope: Scope, depth: int) -> Any:
-        for binding in reversed(scope.lookup(name) or ()):
+        for binding in reversed((scope.lookup(name) or [])[-16:]):
             if isinstance(binding, ast.expr):
                 value = self.fold(binding, scope, depth)
                 if value is not UNKNOWN:
@@ -385,8 +385,7 @@ def _method(base: Any, name: str, args: list[Any], keywords: dict[str, Any]) -> 
         if isinstance(base, (list, tuple)) and name == "copy":
             return base
         if isinstance(base, int) and name == "to_bytes" and args and isinstance(args[0], int) and args[0] < 4096:
-            return base.to_bytes(args[0], str(args[1]) if len(args) > 1 else str(keywords.get("byteorder",
-                "big")))  # type: ignore[arg-type]
+            return base.to_bytes(args[0], str(args[1]) if len(args) > 1 else str(keywords.get("byteorder", "big")))  # type: ignore[arg-type]
     except (TypeError, ValueError, LookupError, AttributeError, OverflowError):
         pass
     return UNKNOWN

@@ -32,6 +32,7 @@ STREAMED: Final = 0x8
 CENTRAL_LIMIT: Final = 256 << 20
 GAP_LIMIT: Final = 16 << 20
 CRC_LIMIT: Final = 64 << 20
+FAR_CRC_LIMIT: Final = 256 << 10  # of a member that would be fetched for its sum alone
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 
@@ -403,7 +404,7 @@ def _expand(blob: Blob, data: int, method: int, packed: int, name: str, budget: 
             got = codecs.expand(blob, METHODS[method], budget, name=base, start=data, length=packed)
         out, problem, bomb = got.blob, got.problem, got.bomb
     crc_good = None
-    if sums and out.size <= CRC_LIMIT:
+    if sums and out.size <= (CRC_LIMIT if out.near else FAR_CRC_LIMIT):
         crc = 0
         for piece in out.chunks():
             crc = zlib.crc32(piece, crc)

@@ -161,6 +161,7 @@ class _Judge:
         self.names, self.reach, self.depth = names, reach, depth
         self.hits: dict[tuple[str, str], Hit] = {}
         self.functions: dict[int, _Function] = {}
+        self.known: dict[tuple[str, int, int], bool] = {}
         self.eager = self._eager_functions()
 
     def _eager_functions(self) -> set[int]:
@@ -459,6 +460,13 @@ class _Judge:
                     )
 
     def _is_decoded(self, node: ast.expr, scope: Scope, depth: int = 0) -> bool:
+        key = ("_is_decoded", id(node), id(scope))
+        if key not in self.known:
+            self.known[key] = False  # ends cycles
+            self.known[key] = self._is_decoded_at(node, scope, depth)
+        return self.known[key]
+
+    def _is_decoded_at(self, node: ast.expr, scope: Scope, depth: int) -> bool:
         """Whether a value comes out of a decoder."""
         if depth > 8:
             return False
@@ -477,12 +485,19 @@ class _Judge:
                 ):
                     return True
             elif isinstance(part, ast.Name):
-                for binding in scope.lookup(part.id) or ():
+                for binding in (scope.lookup(part.id) or ())[-16:]:
                     if isinstance(binding, ast.expr) and binding is not node and self._is_decoded(binding, scope, depth + 1):
                         return True
         return False
 
     def _is_fetched(self, node: ast.expr, scope: Scope, depth: int = 0) -> bool:
+        key = ("_is_fetched", id(node), id(scope))
+        if key not in self.known:
+            self.known[key] = False  # ends cycles
+            self.known[key] = self._is_fetched_at(node, scope, depth)
+        return self.known[key]
+
+    def _is_fetched_at(self, node: ast.expr, scope: Scope, depth: int) -> bool:
         """Whether a value comes from the network."""
         if depth > 8:
             return False
@@ -494,7 +509,7 @@ class _Judge:
             ):
                 return True
             if isinstance(part, ast.Name):
-                for binding in scope.lookup(part.id) or ():
+                for binding in (scope.lookup(part.id) or ())[-16:]:
                     if isinstance(binding, ast.expr) and binding is not node and self._is_fetched(binding, scope, depth + 1):
                         return True
         return False

@@ -18,7 +18,7 @@ from mlsbom.packages.feed import Entry
 from mlsbom.packages.names import normalise, valid
 from mlsbom.packages.overrides import Override
 from mlsbom.packages.popular import Popular
-from mlsbom.packages.score import Match, Model, best
+from mlsbom.packages.score import Match, Model, best, best_of_many
 from mlsbom.packages.snapshot import Snapshot
 from mlsbom.packages.spans import holds
 from mlsbom.packages.specifiers import admits, exact, same
@@ -99,6 +99,8 @@ class Judge:
         self.overrides = overrides.load(corrections or packs.root / "feed-overrides.toml", today)
         self.gaps: dict[str, str] = {}
         self._answers: dict[tuple[str, str, str, str | None], Answer] = {}
+        self._named: dict[tuple[str, str, bool], Answer] = {}
+        self._matches: dict[tuple[str, str, int | None], Match | None] = {}
 
     def judge(self, name: str, ecosystem: str, specifier: str = "", *, resolved: str | None = None) -> Answer:
         """The verdict of a name. `resolved` is the one version that is meant, where the caller knows it. Raises UsageError for what is no
@@ -118,7 +120,10 @@ class Judge:
         ranked = known is not None and "popular" not in self.without and (written in known.ranks or written in known.watch)
         found = self._by_feed(written, ecosystem, specifier, resolved, entries, ranked)
         if found is None:
-            found = self._by_name(written, ecosystem, specifier, known, ranked, alike=folded != name)
+            key = (written, ecosystem, folded != name)  # what a name is like does not depend on the version that is asked for
+            if key not in self._named:
+                self._named[key] = self._by_name(written, ecosystem, "", known, ranked, alike=folded != name)
+            found = _with(self._named[key], specifier=specifier) if specifier else self._named[key]
             if entries:
                 found = _with(found, advisories=_ids(entries), why=f"{found.why}; has bad releases, none of which this is")
         if corrected:
@@ -131,9 +136,13 @@ class Judge:
         if known is None:
             return
         skip = known.ranks if "popular" not in self.without else {}
-        asked = [slips.comparable(n, ecosystem) for n in {str(normalise(n, ecosystem)) for n in names if n.isascii()} if n not in skip]
-        if len(asked) >= BULK:
-            known.index.prepare(sorted(asked))
+        plain = sorted(n for n in {str(normalise(n, ecosystem)) for n in names if n.isascii()} if n not in skip and n not in known.watch)
+        asked = [(slips.comparable(n, ecosystem), n, known.ranks.get(n)) for n in plain if (n, ecosystem, False) not in self._named]
+        model = self._have("popular", lambda: popular.model(self.packs))
+        words = self._have("popular", lambda: popular.words(self.packs))
+        if len(asked) >= BULK and model is not None and words is not None:
+            known.index.prepare(sorted({comparable for comparable, _, _ in asked}))
+            self._matches.update(best_of_many(asked, known.index, words, model))
 
     # --- data ----------------------------------------------------------------------------------------------------------------------
 
@@ -239,7 +248,8 @@ class Judge:
         words = self._have("popular", lambda: popular.words(self.packs))
         if model is None or words is None:
             return (Verdict.OK, Severity.INFO, "not in the feed; look-alikes not checked"), None
-        match = best(slips.comparable(name, eco), name, known.index, words, model, below=known.ranks.get(name))
+        asked = (slips.comparable(name, eco), name, known.ranks.get(name))
+        match = self._matches[asked] if asked in self._matches else best(*asked[:2], known.index, words, model, below=asked[2])
         score = match.score if match else 0.0
         like = match.why if match else "not like a popular name"
         registry = self._snapshot(eco)

@@ -54,6 +54,8 @@ def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterato
     """Findings on every dependency, installed copy and the project itself; then on files by digest, name and mark."""
     judge = judge_of(packs, asked)
     found = [(o.place, o.fact) for o in survey.observed if isinstance(o.fact, Dependency)]
+    for ecosystem in ("pypi", "npm"):
+        judge.prepare({f.name for _, f in found if f.ecosystem == ecosystem}, ecosystem)
     locked = _versions_by_folder(found)
     for place, fact in found:
         try:

@@ -25,7 +25,9 @@ Fetch = Callable[[int, int], bytes]
 
 
 class FarBlob(Blob):
-    """A far file of `size` bytes. Past `ALLOWED` fetched bytes every further read is NotNear."""
+    """A far file of `size` bytes, where every read costs time of others: sums over whole members are left out. Past `ALLOWED` fetched bytes every further read is NotNear."""
+
+    near = False
 
     def __init__(self, name: str, size: int, fetch: Fetch) -> None:
         super().__init__(name, size)
@@ -34,6 +36,9 @@ class FarBlob(Blob):
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
 
     def _read(self, offset: int, length: int) -> bytes:
+        if self._tail is not None and offset >= self.size - len(self._tail):
+            start = offset - self.size + len(self._tail)
+            return self._tail[start : start + length]
         if length > ALLOWED:
             raise NotNear(f"{length} bytes of {self.size} are needed: not fetched, as asked", remedy="fetch them with --weights full")
         if length > KEPT * BLOCK // 2 or self._is_end(offset, length):

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -52,7 +53,7 @@ class Connection:
 
     def resolve(self, revision: str | None) -> tuple[str, str]:
         """(name as it is now, commit) of a revision; the default branch where it is None."""
-        info = self._ask(lambda: self._api.repo_info(self.name, repo_type=self.kind, revision=revision, timeout=TIMEOUT["read"]))
+        info = self._ask(partial(self._api.repo_info, self.name, repo_type=self.kind, revision=revision))
         if not isinstance(info.sha, str) or not _COMMIT.fullmatch(info.sha):
             raise NetworkError(f"{self.uri}: {self.endpoint} names no commit for it")
         if revision and _COMMIT.fullmatch(revision) and revision != info.sha:
@@ -69,9 +70,9 @@ class Connection:
     def statuses(self, paths: list[str]) -> Iterator[tuple[str, Any]]:
         """(path, the Hub's scan status) of files; stops at the first request that the Hub does not answer."""
         for start in range(0, len(paths), 100):
-            wanted = paths[start : start + 100]
+            wanted = {"paths": paths[start : start + 100], "expand": True, "revision": self.commit, "repo_type": self.kind}
             try:
-                some = self._ask(lambda: self._api.get_paths_info(self.name, wanted, True, self.commit, self.kind))  # noqa: B023
+                some = self._ask(partial(self._api.get_paths_info, self.name, **wanted))
             except (NetworkError, UsageError):
                 return
             for item in some:

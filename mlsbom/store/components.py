@@ -9,7 +9,7 @@ import msgspec
 from mlsbom.store.rows import Rows, ecosystem, package, short, text
 
 
-class Where(msgspec.Struct):
+class Where(msgspec.Struct, frozen=True):
     path: str | None = None
     member: str | None = None
     line: int | None = None

@@ -79,7 +79,8 @@ class Database:
                 self.run("INSERT INTO meta VALUES ('form', ?) ON CONFLICT (key) DO NOTHING", (FORM,))
             form = self._form()
         if form != FORM:
-            raise UsageError(f"{self.url}: is a store of form {form}, this version reads form {FORM}", remedy="make it anew from the documents")
+            why = f"is a store of form {form}, this version reads form {FORM}"
+            raise UsageError(f"{self.url}: {why}", remedy="make it anew from the documents")
 
     def _form(self) -> str | None:
         """The form of the store; None where there is none yet."""

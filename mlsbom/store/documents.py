@@ -144,7 +144,7 @@ def _scan(doc: _Scan, raw: bytes) -> Rows:
             digest=text(doc.target.digest),
             created=text(facts.created),
             tool=text(tool.version),
-            packs=text(signatures.get("digest")),
+            packs=text(signatures.get("digest")) or "",
             packs_date=text(signatures.get("date")),
             passed=int((doc.gate or _Gate()).passed),
             incomplete=int(bool(unread)),

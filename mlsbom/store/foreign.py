@@ -45,7 +45,7 @@ def _rows(name: str, serial: Any, raw: bytes, where: str, created: Any, form: st
             digest=None,
             created=text(created) if isinstance(created, str) else None,
             tool=form,
-            packs=None,
+            packs="",
             packs_date=None,
             passed=1,
             incomplete=0,

@@ -54,7 +54,7 @@ def files(paths: Iterable[str]) -> Iterator[Path]:
 
 
 def documents(path: Path, broken: list[str]) -> Iterator[Rows]:
-    """The targets of a file, one at a time: one JSON document, or one a line. What cannot be read is said in `broken`, the rest is given."""
+    """The targets of a file, one at a time: one JSON document, or one a line. What cannot be read goes to `broken`."""
     lines = ".jsonl" in path.suffixes
     opened: Any = gzip.open if path.name.endswith(".gz") else open
     try:

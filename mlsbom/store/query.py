@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,15 +13,20 @@ from typing import Any, Final
 from mlsbom.errors import UsageError
 from mlsbom.knowledge import Packs
 from mlsbom.packages.names import ecosystem as ecosystem_of
-from mlsbom.packages.names import normalise
 from mlsbom.store.database import Database
 from mlsbom.store.match import AFFECTED, MALICIOUS, POSSIBLY, verdict
+from mlsbom.store.rows import package, short
 
 Hit = dict[str, Any]
+Releases = Iterable[tuple[str, str, tuple[str, ...]]]
+"""(ecosystem, name, bad versions)"""
 ORDER: Final = {MALICIOUS: 0, AFFECTED: 1, POSSIBLY: 2}
+MOST_UNKNOWN: Final = 10_000
 _PACKAGE: Final = re.compile(
-    r"\s*(?:(?P<eco>[a-z-]+):)?(?P<name>@?[^\s<>=!~;\[]+?)(?:\[[^\]]*\])?\s*(?P<spec>(?:===|==|~=|>=|<=|!=|<|>|=|@(?=\d)).*)?\s*"
+    r"\s*(?:(?P<eco>[a-z-]+):)?(?P<name>@?[^\s<>=!~;\[@]+)(?:\[[^\]]*\])?\s*(?P<spec>(?:===|==|~=|>=|<=|!=|<|>|=|@(?=v?\d)).*)?\s*"
 )
+_ECOSYSTEMS: Final = ("pypi", "npm", "conda")
+"""Where a name without an ecosystem is looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,52 +38,45 @@ class Question:
     wave: str | None = None
     sha256: str | None = None
     license: str | None = None
+    clause: str | None = None
     model: str | None = None
+    lineage: str | None = None
     endpoint: str | None = None
+    supplier: str | None = None
     signature: str | None = None
 
 
 def ask(db: Database, question: Question, packs: Packs) -> dict[str, Any]:
-    """`{"hits": [...], "elapsed_ms": n, "unknown": [...]}`; `unknown`: targets for which a wave's answer is not known, with the reason."""
-    kinds = {"package": _package, "sha256": _sha256, "license": _license, "model": _model, "endpoint": _endpoint, "signature": _signature}
+    """`{"asked", "hits": [...], "unknown": [...], "elapsed_ms"}`; `unknown`: places that were not read, where no hit is no clean bill."""
     asked = [(k, v) for k, v in ((f, getattr(question, f)) for f in Question.__slots__) if v]
     if len(asked) != 1:
-        raise UsageError("ask for one thing: --package, --feed, --wave, --sha256, --license, --model, --endpoint or --signature")
+        raise UsageError("ask for one thing: " + ", ".join(f"--{name}" for name in Question.__slots__))
     kind, value = asked[0]
     unknown: list[dict[str, Any]] = []
-    if kind == "feed":
-        prepared = _read_feed(value)
-        start = time.perf_counter()
-        hits = _bad(db, prepared)
-    elif kind == "wave":
-        from mlsbom.packages import waves
-
-        wave = waves.find(packs, value)
-        prepared = [(eco, e.name, e.versions) for eco, e in waves.releases(packs, wave.slug)]
-        start = time.perf_counter()
-        hits = _bad(db, prepared) + _indicators(db, wave.indicators)
+    search = _PREPARE[kind](packs, value) if kind in _PREPARE else lambda db: _SEARCH[kind](db, value)
+    start = time.perf_counter()
+    hits = search(db)
+    if kind == "wave":
         unknown = _unknown(db)
-    else:
-        start = time.perf_counter()
-        hits = kinds[kind](db, value)
-    hits.sort(key=lambda h: (ORDER.get(str(h["verdict"]), 3), str(h["target"]), str(h["path"]), h["line"] or 0, str(h["component"])))
+    hits.sort(key=lambda h: (ORDER.get(h["verdict"], 3), h["target"], h["path"] or "", h["line"] or 0, h["component"] or ""))
     return {"asked": {kind: value}, "hits": hits, "unknown": unknown, "elapsed_ms": round((time.perf_counter() - start) * 1000, 3)}
 
 
 def _hit(
-    uri: str,
+    target: str,
     what: str,
-    component: str,
-    version: str | None,
-    specifier: str | None,
-    path: str | None,
-    line: int | None,
+    component: str | None,
+    *,
+    version: str | None = None,
+    specifier: str | None = None,
+    path: str | None = None,
+    line: int | None = None,
     via: str | None = None,
     since: str | None = None,
     **more: Any,
 ) -> Hit:
     return {
-        "target": uri,
+        "target": target,
         "verdict": what,
         "component": component,
         "version": version,
@@ -89,49 +89,43 @@ def _hit(
     }
 
 
-DEPENDENCIES: Final = "SELECT t.uri, d.version, d.specifier, d.path, d.line, d.via, t.first_seen, t.revision FROM dependency d JOIN target t ON t.id = d.target WHERE d.package = ?"
+# --- packages ----------------------------------------------------------------------------------------------------------------------
+
+DEPENDENCIES: Final = (
+    "SELECT t.uri, d.version, d.specifier, d.path, d.line, d.via, d.since, t.revision "
+    "FROM dependency d JOIN target t ON t.id = d.target WHERE d.name = ?"
+)
 
 
-def _packages(db: Database, name: str, ecosystem: str | None) -> list[tuple[int, str, str]]:
-    rows = []
-    for eco in [ecosystem] if ecosystem else ["pypi", "npm", "conda"]:
-        rows += [
-            (r[0], eco, r[1])
-            for r in db.all("SELECT id, name FROM package WHERE ecosystem = ? AND name = ?", (eco, str(normalise(name, eco))))
-        ]
-    return rows
+def _held(db: Database, number: int, eco: str, name: str, judge: Callable[[str | None, str | None], str | None]) -> list[Hit]:
+    """The dependencies on one package, as `judge` sees version and specifier."""
+    hits = []
+    for uri, version, specifier, path, line, via, since, revision in db.all(DEPENDENCIES, (number,)):
+        if what := judge(version, specifier):
+            at = {"version": version, "specifier": specifier, "path": path, "line": line, "via": via, "since": since}
+            hits.append(_hit(uri, what, name, **at, ecosystem=eco, revision=revision))
+    return hits
 
 
 def _package(db: Database, spec: str) -> list[Hit]:
     match = _PACKAGE.fullmatch(spec)
     if not match:
         raise UsageError(f"--package {spec!r}: is no name with a version", remedy="such as 'litellm==1.82.7', litellm, npm:keyv@5.5.4")
-    wanted = (match["spec"] or "").strip().removeprefix("@")
-    ecosystem = ecosystem_of(match["eco"]) if match["eco"] else None
+    bad = _versions((match["spec"] or "").strip().removeprefix("@"))
     hits = []
-    for number, eco, name in _packages(db, match["name"], ecosystem):
-        bad = _versions(wanted)
-        for uri, version, specifier, path, line, via, since, revision in db.all(DEPENDENCIES, (number,)):
-            what = (
-                verdict(eco, version, specifier, bad) if bad else (AFFECTED if version or (specifier or "").startswith("==") else POSSIBLY)
-            )
-            if what:
-                hits.append(
-                    _hit(
-                        uri,
-                        AFFECTED if what == MALICIOUS else what,
-                        name,
-                        version,
-                        specifier,
-                        path,
-                        line,
-                        via,
-                        since,
-                        ecosystem=eco,
-                        revision=revision,
-                    )
-                )
+    for eco in [ecosystem_of(match["eco"])] if match["eco"] else _ECOSYSTEMS:
+        name = package(match["name"], eco)
+        row = db.one("SELECT id FROM name WHERE name = ? AND kind = ?", (name, eco))
+        if row:
+            hits += _held(db, int(row[0]), eco, name, lambda v, s, eco=eco: _named(eco, v, s, bad))  # type: ignore[misc]
     return hits
+
+
+def _named(eco: str, version: str | None, specifier: str | None, bad: tuple[str, ...]) -> str | None:
+    """Without a version every target that holds the package is a hit: affected where pinned, else possibly."""
+    if not bad:
+        return AFFECTED if version or (specifier or "").startswith("==") else POSSIBLY
+    return verdict(eco, version, specifier, bad)
 
 
 def _versions(wanted: str) -> tuple[str, ...]:
@@ -146,114 +140,213 @@ def _versions(wanted: str) -> tuple[str, ...]:
     raise UsageError(f"{wanted!r}: a version (==1.2.3) or a range of < <= > >= is asked for")
 
 
-def _read_feed(path: str) -> list[tuple[str, str, tuple[str, ...]]]:
+def releases(path: str) -> list[tuple[str, str, tuple[str, ...]]]:
+    """The bad releases of a file or folder of OSV records. Raises UsageError for records that cannot be read."""
     from mlsbom.packages.osv import Reading, entries, withdrawn
 
     reading = Reading()
     rows = [(eco, e.name, e.versions) for record in reading.records(Path(path)) if not withdrawn(record) for eco, e in entries(record)]
     if reading.problems:
-        raise UsageError(f"{path}: {reading.problems[0]}" + (f" and {len(reading.problems) - 1} more" if len(reading.problems) > 1 else ""))
+        more = f" and {len(reading.problems) - 1} more" if len(reading.problems) > 1 else ""
+        raise UsageError(f"{path}: {reading.problems[0]}{more}")
     return rows
 
 
-def _bad(db: Database, releases: list[tuple[str, str, tuple[str, ...]]]) -> list[Hit]:
+def _bad(db: Database, bad: Releases) -> list[Hit]:
     """Hits of a list of bad releases: only packages that some target names are looked at."""
     by_name: dict[tuple[str, str], set[str]] = {}
-    for eco, name, versions in releases:
-        by_name.setdefault((eco, str(normalise(name, eco))), set()).update(versions)
+    for eco, name, versions in bad:
+        by_name.setdefault((eco, package(name, eco)), set()).update(versions)
     hits: list[Hit] = []
-    names = sorted({n for _, n in by_name})
-    for at in range(0, len(names), 500):
-        part = names[at : at + 500]
-        marks = ",".join("?" * len(part))
-        for number, eco, name in db.all(f"SELECT id, ecosystem, name FROM package WHERE name IN ({marks})", part):  # noqa: S608 - question marks
-            bad = by_name.get((eco, name))
-            if not bad:
-                continue
-            for uri, version, specifier, path, line, via, since, revision in db.all(DEPENDENCIES, (number,)):
-                what = verdict(eco, version, specifier, tuple(sorted(bad)))
-                if what:
-                    hits.append(_hit(uri, what, name, version, specifier, path, line, via, since, ecosystem=eco, revision=revision))
+    for number, eco, name in db.each("SELECT id, kind, name FROM name WHERE name IN (...)", sorted({n for _, n in by_name})):
+        if found := tuple(sorted(by_name.get((eco, name), ()))):
+            hits += _held(db, number, eco, name, lambda v, s, eco=eco, found=found: verdict(eco, v, s, found))  # type: ignore[misc]
     return hits
 
 
+def _feed(packs: Packs, path: str) -> Callable[[Database], list[Hit]]:
+    bad = releases(path)
+    return lambda db: _bad(db, bad)
+
+
+def _wave(packs: Packs, name: str) -> Callable[[Database], list[Hit]]:
+    from mlsbom.packages import waves
+
+    wave = waves.find(packs, name)
+    bad = [(eco, e.name, e.versions) for eco, e in waves.releases(packs, wave.slug)]
+    return lambda db: _bad(db, bad) + _indicators(db, wave.indicators)
+
+
+def _indicators(db: Database, indicators: Iterable[tuple[str, str]]) -> list[Hit]:
+    hits: list[Hit] = []
+    for kind, value in indicators:
+        if kind != "sha256":
+            hits += _marks(db, value, kind)
+        elif re.fullmatch(r"[0-9a-f]{64}", value):
+            hits += [{**h, "how": f"{kind} {value[:12]}"} for h in _sha256(db, value)]
+    return hits
+
+
+def _marks(db: Database, value: str, how: str) -> list[Hit]:
+    rows = db.all(
+        "SELECT t.uri, m.path, m.line, t.first_seen FROM name n JOIN mark m ON m.name = n.id JOIN target t ON t.id = m.target "
+        "WHERE n.name = ? AND n.kind = 'mark'",
+        (short(value),),
+    )
+    return [_hit(uri, AFFECTED, value, path=path, line=line, since=since, how=how) for uri, path, line, since in rows]
+
+
+def _unknown(db: Database) -> list[dict[str, Any]]:
+    """Places for which "no hit" is not known: they were not read."""
+    rows = db.all(
+        "SELECT t.uri, g.path, g.reason FROM gap g JOIN target t ON t.id = g.target ORDER BY t.uri, g.path LIMIT ?", (MOST_UNKNOWN,)
+    )
+    return [{"target": uri, "path": path, "reason": reason} for uri, path, reason in rows]
+
+
+# --- files -------------------------------------------------------------------------------------------------------------------------
+
+
 def _sha256(db: Database, value: str) -> list[Hit]:
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", value.removeprefix("sha256:")):
+    plain = value.lower().removeprefix("sha256:")
+    if not re.fullmatch(r"[0-9a-f]{64}", plain):
         raise UsageError(f"--sha256 {value!r}: is no SHA-256")
-    digest = bytes.fromhex(value.removeprefix("sha256:"))
-    rows = db.all("SELECT t.uri, f.path, t.first_seen FROM file f JOIN target t ON t.id = f.target WHERE f.sha256 = ?", (digest,))
-    return [_hit(uri, AFFECTED, path, None, None, path, None, None, since, how="sha256") for uri, path, since in rows]
+    return _digests(db, bytes.fromhex(plain), "sha256")
+
+
+def _digests(db: Database, digest: bytes, how: str) -> list[Hit]:
+    rows = db.all("SELECT t.uri, f.path, t.first_seen FROM file f JOIN target t ON t.id = f.target WHERE f.digest = ?", (digest,))
+    return [_hit(uri, AFFECTED, path, path=path, since=since, how=how) for uri, path, since in rows]
+
+
+# --- licences, models, services, signatures ----------------------------------------------------------------------------------------
+
+
+def _like(value: str) -> str:
+    """A pattern that finds a text anywhere; `\\` escapes what LIKE gives a meaning."""
+    return "%" + re.sub(r"([\\%_])", r"\\\1", value.lower()) + "%"
 
 
 def _license(db: Database, value: str) -> list[Hit]:
-    rows = db.all(
-        "SELECT t.uri, l.component, l.id, l.path, l.line, t.first_seen FROM license l JOIN target t ON t.id = l.target WHERE l.id = ? OR l.id LIKE ?",
-        (value.lower(), f"%{value.lower().replace('%', '').replace('_', '')}%"),
+    rows = db.all("SELECT id, name FROM name WHERE kind = 'license' AND name LIKE ? ESCAPE '\\'", (_like(value),))
+    return _licensed(db, dict(rows))  # type: ignore[arg-type]
+
+
+def _licensed(db: Database, found: dict[int, str], why: dict[int, str] | None = None) -> list[Hit]:
+    rows = db.each(
+        "SELECT t.uri, l.component, l.name, l.path, l.line, t.first_seen FROM license l JOIN target t ON t.id = l.target "
+        "WHERE l.name IN (...)",
+        sorted(found),
     )
     return [
-        _hit(uri, AFFECTED, component, None, None, path, line, None, since, license=found)
-        for uri, component, found, path, line, since in rows
+        _hit(uri, AFFECTED, component, path=path, line=line, since=since, license=found[number], how=(why or {}).get(number))
+        for uri, component, number, path, line, since in rows
     ]
 
 
+def _clause(packs: Packs, value: str) -> Callable[[Database], list[Hit]]:
+    """`CLAUSE` or `CLAUSE=TEXT`: every licence that is known to have it, by the licence pack of today."""
+    from mlsbom.licenses.facts import load
+
+    table = load(packs)
+    clause, _, wanted = value.lower().partition("=")
+    known = sorted({c for i in table.ids.values() if (f := table.get(i)) for c in f.clauses})
+    if clause not in known:
+        raise UsageError(f"no clause is called {clause!r}", remedy="known are " + ", ".join(known))
+
+    def search(db: Database) -> list[Hit]:
+        found: dict[int, str] = {}
+        why: dict[int, str] = {}
+        for number, name in db.all("SELECT id, name FROM name WHERE kind = 'license'"):
+            for part in re.split(r"[\s()]+", name):
+                facts = table.get(table.ids[part]) if part in table.ids else None
+                said = facts.clauses.get(clause, "") if facts else ""
+                if said and said not in ("no", "none") and wanted in said.lower():
+                    found[number], why[number] = name, f"{clause}: {said}"
+        return _licensed(db, found, why)
+
+    return search
+
+
+COMPONENTS: Final = (
+    "SELECT t.uri, c.shown, c.version, c.how, c.path, c.line, c.since, c.supplier FROM name n JOIN component c ON c.name = n.id "
+    "JOIN target t ON t.id = c.target WHERE "
+)
+
+
+def _components(db: Database, condition: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    return db.all(COMPONENTS + condition, parameters)
+
+
 def _model(db: Database, value: str) -> list[Hit]:
-    """A model anywhere in the chain: delivered, base, merged, adapted, or loaded by code. `org/name`, `name`, or `org/name@commit`."""
+    """A model or data set anywhere in the chain: delivered, base, merged, adapted, loaded by code: `org/name`, `name`, `org/name@commit`."""
     name, _, revision = value.partition("@")
-    lower = name.lower()
-    rows = db.all(
-        "SELECT t.uri, c.name, c.version, c.how, c.path, c.line, t.first_seen FROM component c JOIN target t ON t.id = c.target "
-        "WHERE c.kind IN ('model', 'dataset') AND c.lower = ?",
-        (lower,),
-    )
-    if not rows and "/" not in lower:
-        rows = db.all(
-            "SELECT t.uri, c.name, c.version, c.how, c.path, c.line, t.first_seen FROM component c JOIN target t ON t.id = c.target "
-            "WHERE c.kind IN ('model', 'dataset') AND c.lower LIKE ?",
-            (f"%/{lower}",),
-        )
+    plain = short(name)
+    rows = _components(db, "n.kind IN ('model', 'dataset') AND n.name = ?", (plain,))
+    if "/" not in plain:
+        rows += _components(db, "n.kind IN ('model', 'dataset') AND n.name LIKE ? ESCAPE '\\'", ("%/" + _like(plain)[1:-1],))
     return [
-        _hit(uri, AFFECTED if version else POSSIBLY, found, version, None, path, line, None, since, how=how)
-        for uri, found, version, how, path, line, since in rows
+        _hit(uri, AFFECTED if version else POSSIBLY, found, version=version, path=path, line=line, since=since, how=how)
+        for uri, found, version, how, path, line, since, _ in rows
         if not revision or version in (revision, None)
     ]
 
 
-def _endpoint(db: Database, value: str) -> list[Hit]:
-    host = re.sub(r"^[a-z+]+://", "", value.lower()).split("/")[0]
+def _lineage(db: Database, value: str) -> list[Hit]:
+    """A reference by name (whose weights a target's are a copy of, or derive from), or a fingerprint's file (equal ones)."""
+    if Path(value).is_file():
+        import base64
+
+        content = base64.b64encode(Path(value).read_bytes())
+        return _digests(db, hashlib.sha256(content).digest(), "equal fingerprint")
     rows = db.all(
-        "SELECT t.uri, c.name, c.path, c.line, t.first_seen FROM component c JOIN target t ON t.id = c.target WHERE c.kind = 'service' AND (c.lower = ? OR c.lower LIKE ?)",
-        (host, f"%.{host}"),
+        "SELECT t.uri, l.reference, l.verdict, l.log10_p, l.suspect, t.first_seen FROM name n JOIN lineage l ON l.name = n.id "
+        "JOIN target t ON t.id = l.target WHERE n.kind = 'reference' AND n.name LIKE ? ESCAPE '\\'",
+        (_like(value),),
     )
-    rows += db.all(
-        "SELECT t.uri, m.text, m.path, m.line, t.first_seen FROM mark m JOIN target t ON t.id = m.target WHERE m.text = ?", (host,)
-    )
-    return [_hit(uri, AFFECTED, name, None, None, path, line, None, since) for uri, name, path, line, since in rows]
+    strong = ("copy", "derived")
+    return [
+        _hit(uri, AFFECTED if found in strong else POSSIBLY, name, path=path, since=since, how=f"{found} (log10 p {p})")
+        for uri, name, found, p, path, since in rows
+        if found in (*strong, "review", "candidate-family")
+    ]
+
+
+def _endpoint(db: Database, value: str) -> list[Hit]:
+    """A host or anything below it, as a service or in a text."""
+    host = re.sub(r"^[a-z0-9+.-]+://", "", value.strip().lower()).split("/")[0]
+    below = "%." + _like(host)[1:-1]
+    rows = _components(db, "n.kind = 'service' AND (n.name = ? OR n.name LIKE ? ESCAPE '\\')", (host, below))
+    hits = [_hit(r[0], AFFECTED, r[1], path=r[4], line=r[5], since=r[6], how=r[3], supplier=r[7]) for r in rows]
+    return hits + _marks(db, host, "named in a text")
+
+
+def _supplier(db: Database, value: str) -> list[Hit]:
+    """Who supplies a model, data set or service: all of its models at a withdrawal, all of its services for a jurisdiction."""
+    rows = _components(db, "LOWER(c.supplier) LIKE ? ESCAPE '\\'", (_like(value),))
+    return [_hit(r[0], AFFECTED, r[1], version=r[2], path=r[4], line=r[5], since=r[6], how=r[3], supplier=r[7]) for r in rows]
 
 
 def _signature(db: Database, value: str) -> list[Hit]:
     if value == "unsigned":
-        rows = db.all("SELECT t.uri, t.first_seen FROM target t WHERE NOT EXISTS (SELECT 1 FROM signature s WHERE s.target = t.id)")
-        return [_hit(uri, AFFECTED, "unsigned", None, None, None, None, None, since) for uri, since in rows]
+        found = db.all("SELECT t.uri, t.first_seen FROM target t WHERE NOT EXISTS (SELECT 1 FROM signature s WHERE s.target = t.id)")
+        return [_hit(uri, AFFECTED, "unsigned", since=since) for uri, since in found]
     rows = db.all(
-        "SELECT t.uri, s.verdict, s.path, t.first_seen FROM signature s JOIN target t ON t.id = s.target WHERE s.verdict = ?", (value,)
+        "SELECT t.uri, s.verdict, s.path, s.signer, t.first_seen FROM signature s JOIN target t ON t.id = s.target WHERE s.verdict = ?",
+        (value,),
     )
-    return [_hit(uri, AFFECTED, found, None, None, path, None, None, since) for uri, found, path, since in rows]
+    return [_hit(uri, AFFECTED, found, path=path, since=since, signer=signer) for uri, found, path, signer, since in rows]
 
 
-def _indicators(db: Database, indicators: tuple[tuple[str, str], ...]) -> list[Hit]:
-    hits: list[Hit] = []
-    for kind, text in indicators:
-        if kind == "sha256" and re.fullmatch(r"[0-9a-f]{64}", text):
-            hits += [{**h, "how": f"{kind} {text[:12]}"} for h in _sha256(db, text)]
-        elif kind != "sha256":
-            rows = db.all(
-                "SELECT t.uri, m.text, m.path, m.line, t.first_seen FROM mark m JOIN target t ON t.id = m.target WHERE m.text = ?", (text,)
-            )
-            hits += [_hit(uri, AFFECTED, found, None, None, path, line, None, since, how=kind) for uri, found, path, line, since in rows]
-    return hits
-
-
-def _unknown(db: Database) -> list[dict[str, Any]]:
-    """Targets for which "no hit" is not known: something of them was not read."""
-    rows = db.all("SELECT t.uri, g.path, g.reason FROM gap g JOIN target t ON t.id = g.target ORDER BY t.uri, g.path")
-    return [{"target": uri, "path": path, "reason": reason} for uri, path, reason in rows[:10_000]]
+_SEARCH: Final[dict[str, Callable[[Database, str], list[Hit]]]] = {
+    "package": _package,
+    "sha256": _sha256,
+    "license": _license,
+    "model": _model,
+    "lineage": _lineage,
+    "endpoint": _endpoint,
+    "supplier": _supplier,
+    "signature": _signature,
+}
+_PREPARE: Final[dict[str, Callable[[Packs, str], Callable[[Database], list[Hit]]]]] = {"feed": _feed, "wave": _wave, "clause": _clause}
+"""Questions that read data packs or files first; that time is not the store's."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from mlsbom.packages.names import normalise
+from mlsbom.packages.names import key
 
 MOST_COMPONENTS: Final = 1_000_000
 LONGEST: Final = 2000
@@ -37,7 +37,7 @@ class Head(NamedTuple):
     digest: str | None
     created: str | None
     tool: str | None
-    packs: str | None
+    packs: str
     packs_date: str | None
     passed: int
     incomplete: int
@@ -73,14 +73,17 @@ def text(value: Any) -> str | None:
 
 def short(value: Any) -> str:
     """A name as it is searched for: lower case, of a length that an index takes."""
-    name = (text(value) or "").lower()
-    return name if len(name) < LONGEST // 4 else name.encode()[:LONGEST].decode("utf-8", "ignore")
+    return _cut((text(value) or "").lower())
 
 
 @lru_cache(maxsize=200_000)
 def package(name: str, ecosystem: str) -> str:
-    """The normalised name of a package, as it is searched for."""
-    return short(str(normalise(name, ecosystem))) if ecosystem != "golang" else (text(name) or "")[:LONGEST]
+    """The name of a package as it is searched for."""
+    return _cut(key(name, ecosystem))
+
+
+def _cut(name: str) -> str:
+    return name if len(name) < LONGEST // 4 else name.encode()[:LONGEST].decode("utf-8", "ignore")
 
 
 @lru_cache(maxsize=10_000)

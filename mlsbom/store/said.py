@@ -35,7 +35,8 @@ def _keep(db: Database, packs: Packs) -> None:
     files = {name: str(about["sha256"]) for name, about in packs.index.get("files", {}).items()}
     known = {r[0] for r in db.each("SELECT sha256 FROM said WHERE sha256 IN (...)", list(files.values()))}
     try:
-        made = {d: zlib.compress(msgspec.msgpack.encode(names(packs, n)), 1) for n, d in files.items() if n.startswith(BY_NAME) and d not in known}
+        new = [(n, d) for n, d in files.items() if n.startswith(BY_NAME) and d not in known]
+        made = {d: zlib.compress(msgspec.msgpack.encode(names(packs, n)), 1) for n, d in new}
     except PackError:
         return  # packs that are damaged are judged by the scan; a reassessment from them looks at every target
     with db.write():
@@ -47,7 +48,7 @@ def _keep(db: Database, packs: Packs) -> None:
 def names(packs: Packs, file: str) -> Names:
     """A digest of what a pack file says, by name of package. Raises PackError."""
     ecosystem = Path(file).stem
-    found: dict[str, hashlib._Hash] = {}
+    found: dict[str, hashlib.blake2b] = {}
     for name, row in _rows(packs, file):
         found.setdefault(key(name, ecosystem), hashlib.blake2b(digest_size=8)).update(row)
     return {name: digest.digest() for name, digest in found.items()}

@@ -2,7 +2,7 @@
 -- Names stand once in `name`: a search reads the few million distinct names, never the rows that use them.
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS target (
-    id BIGINT PRIMARY KEY, uri TEXT NOT NULL UNIQUE, name TEXT, revision TEXT, digest TEXT, created TEXT, tool TEXT, packs TEXT, packs_date TEXT,
+    id BIGINT PRIMARY KEY, uri TEXT NOT NULL UNIQUE, name TEXT, revision TEXT, digest TEXT, created TEXT, tool TEXT, packs TEXT NOT NULL, packs_date TEXT,
     passed INTEGER, incomplete INTEGER, source TEXT, first_seen TEXT, sha256 BLOB NOT NULL, findings TEXT NOT NULL, needs TEXT, document BLOB);
 CREATE INDEX IF NOT EXISTS target_packs ON target (packs);
 -- kind: an ecosystem (pypi, npm), a kind of component (model, dataset, service), license, mark or reference

@@ -340,6 +340,8 @@ class _Fold:
                 d.purl = generic_purl(d.name, d.version, next((h for a, h in d.hashes if a == "sha256"), None))
         main = self.models.get("") or self.datasets.get("")
         project = next((self.projects[p] for p in sorted(self.projects, key=lambda p: (p.count("/"), p))), None)
+        if self.packaged and main is not None and project is not None:
+            main.supplier = main.supplier or project.supplier  # the model goes by its package's name: the same producer
         for giver in (main, project):
             if giver is not None:
                 self.root.version = self.root.version or giver.version

@@ -159,7 +159,9 @@ def test_an_empty_repository_is_nothing_to_scan(hub):
 
 
 def test_the_same_commit_gives_the_same_document(hub, monkeypatch):
-    from mlsbom.export.document import render
+    from mlsbom.export import choose
+
+    render, _ = choose("json")
 
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
     hub({"README.md": CARD, "model.safetensors": shard(1, 10_000_000)})

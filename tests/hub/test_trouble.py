@@ -151,7 +151,9 @@ def test_an_endpoint_that_is_none(hub, monkeypatch, endpoint):
 
 
 def test_the_token_goes_to_the_hub_alone_and_into_no_document(hub, capfd):
-    from mlsbom.export.document import render
+    from mlsbom.export import choose
+
+    render, _ = choose("json")
 
     there = hub({"README.md": b"# ASR\n", "big.bin": BIG}, trouble=[("/storage/", "signature")])
     document = render(scan("hf://acme/asr", Settings(online=True)))

@@ -79,7 +79,7 @@ def test_calibration_of_aligned_hits_on_permuted_rows(rows: int) -> None:
     k = ready("w", rows, 48, np.rint(a[kept_rows(rows)] * 127).astype(np.int8))
     best = (b @ k.rows.T).argmax(0)
     assert bounds.aligned(int((best == k.index).sum()), rows, len(k.index)) < -20, "unpermuted they match"
-    g, trials = np.random.default_rng(1), 20_000
+    g, trials = np.random.default_rng(1), 10_000
     seen: dict[float, int] = {}
     for _ in range(trials):
         p = aligned("s", k, g.permutation(rows)[best]).log10_p
@@ -93,7 +93,7 @@ def test_calibration_of_shifted_and_thinned_hits_on_permuted_rows() -> None:
     a, b = sketches(more)
     k = ready("w", rows, 48, np.rint(a[kept_rows(rows)] * 127).astype(np.int8))
     best = (b @ k.rows.T).argmax(0)
-    g, trials = np.random.default_rng(2), 20_000
+    g, trials = np.random.default_rng(2), 10_000
     found = np.array([shifted("s", k, g.permutation(more)[best], more).log10_p for _ in range(trials)])
     for p in np.unique(found):
         assert allowed(int((found <= p).sum()), trials) <= 10.0**p

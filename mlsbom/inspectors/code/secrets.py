@@ -8,6 +8,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Final
 
 from mlsbom.blob import Blob
@@ -49,9 +50,9 @@ _FORMS: Final[tuple[tuple[str, bytes, re.Pattern[str]], ...]] = (
     ("Telegram bot token", b":AA", re.compile(r"(?<![\w:-])\d{8,10}:AA[A-Za-z0-9_-]{33}(?![\w-])")),
     ("JSON web token", b"eyJ", re.compile(r"(?<![\w-])eyJ[A-Za-z0-9_-]{15,}\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{40,}(?![\w-])")),
 )
-_KEY: Final = re.compile(
-    r"-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED |PGP )?PRIVATE KEY(?: BLOCK)?-----([A-Za-z0-9+/=:,.\\\s-]{64,20000}?)-----END"
-)
+_KEY: Final = re.compile(r"-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED |PGP )?PRIVATE KEY(?: BLOCK)?-----")
+_KEY_BODY: Final = re.compile(r"[A-Za-z0-9+/=:,.\\\s-]{64,20000}")
+_KEYS: Final = 100
 _STEMS: Final = tuple(dict.fromkeys(stem for _, stem, _ in _FORMS))
 _EXAMPLE: Final = re.compile(
     r"example|sample|dummy|fake|placeholder|changeme|redacted|xxxx|your|test|0{8}|1234567|abcdef(?:gh)|(.)\1{5}", re.I
@@ -81,10 +82,10 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
                 continue
             said.add(value)
             yield _finding(what, value, text.count("\n", 0, match.start()) + 1, mild)
-    for match in _KEY.finditer(text) if key else ():
-        body = re.sub(r"\s", "", match[1])
-        if len(body) >= 64 and not _EXAMPLE.search(body[:400]):
-            yield _finding("private key", match[0], text.count("\n", 0, match.start()) + 1, mild)
+    for match in islice(_KEY.finditer(text), _KEYS) if key else ():
+        body = text[match.end() : text.find("-----END", match.end(), match.end() + 20_016)]
+        if _KEY_BODY.fullmatch(body) and not _EXAMPLE.search(re.sub(r"\s", "", body)[:400]):
+            yield _finding("private key", body, text.count("\n", 0, match.start()) + 1, mild)
 
 
 def _finding(what: str, value: str, line: int, mild: bool) -> Yield:

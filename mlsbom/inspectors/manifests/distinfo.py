@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from email.utils import getaddresses
 from typing import Final
 
 from mlsbom.blob import Blob, decode
@@ -124,6 +125,10 @@ def _about(rows: list[tuple[int, str, str]]) -> Iterator[Yield]:
                 yield LicenseClaim(value=short, origin="package", about="project", evidence=place)
         elif key == "classifier" and value.startswith("License ::"):
             yield LicenseClaim(value=value, origin="classifier", about="project", evidence=place)
+        elif key == "author-email":
+            people = [name or address for name, address in getaddresses([value])]
+            if people[0] and not any(k == "author" for _, k, _ in rows):
+                yield Statement(field="author", value=", ".join(people)[:2000], about="project", evidence=place)
         elif key in _STATED:
             yield Statement(field=_STATED[key], value=value[:2000], about="project", evidence=place)
         elif key in ("home-page", "project-url"):
