@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 HEAD = 65536
 TAIL = 66000  # the longest zip end record: 22 + 65535 bytes of comment
+FAR_ENDS = 16 << 10  # of a piece of a far blob, such as a member of an archive on a hub: its head and tail are this long
 TEXT_LIMIT = 64 << 20
 
 
@@ -24,6 +25,8 @@ class Blob:
     """Bytes with a name. `name`: base name, for hints alone. `near`: reading costs nothing but disk. Subclasses give `_read`."""
 
     near = True
+    head_size = HEAD
+    tail_size = TAIL
 
     def __init__(self, name: str, size: int) -> None:
         self.name = name
@@ -51,14 +54,17 @@ class Blob:
     def head(self) -> bytes:
         """The first 64 KiB, remembered."""
         if self._head is None:
-            self._head = self._whole[:HEAD] if self._whole is not None else self._read(0, min(HEAD, self.size)) if self.size else b""
+            if self._whole is not None:
+                self._head = self._whole[: self.head_size]
+            else:
+                self._head = self._read(0, min(self.head_size, self.size)) if self.size else b""
         return self._head
 
     @property
     def tail(self) -> bytes:
         """The last 66,000 bytes, remembered."""
         if self._tail is None:
-            start = max(0, self.size - TAIL)
+            start = max(0, self.size - self.tail_size)
             self._tail = self.head[start:] if self.size <= len(self.head) else self.read_at(start, self.size - start)
         return self._tail
 
@@ -146,6 +152,8 @@ class WindowBlob(Blob):
         self.parent = parent
         self.offset = offset
         self.near = parent.near
+        if not self.near:
+            self.head_size = self.tail_size = FAR_ENDS
 
     def _read(self, offset: int, length: int) -> bytes:
         return self.parent.read_at(self.offset + offset, length)

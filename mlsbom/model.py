@@ -623,6 +623,28 @@ class Gate(Struct, frozen=True, kw_only=True):
         return 1 if not self.passed else 3 if self.incomplete else 0
 
 
+class Item(Struct, frozen=True, kw_only=True):
+    """One thing that a profile asks to be documented. `state`: shown, unknown (said to be not known), not-shown. `where`: what shows it."""
+
+    id: str
+    title: str
+    title_ko: str = ""
+    state: str = "not-shown"
+    where: tuple[str, ...] = ()
+    why: str = ""
+
+
+class Proposal(Struct, frozen=True, kw_only=True):
+    """A known model of the same task that could take a component's place: proposed from data, never counted as shown."""
+
+    component: str
+    name: str
+    license: str
+    supplier: str
+    jurisdiction: str
+    task: str
+
+
 class Assessment(Struct, frozen=True, kw_only=True):
     """A survey with what follows from it under given packs, profile and time."""
 
@@ -637,3 +659,6 @@ class Assessment(Struct, frozen=True, kw_only=True):
     gate: Gate = Gate(passed=True)
     profile: str | None = None
     notes: tuple[str, ...] = ()
+    items: tuple[Item, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
+    regime: str = ""  # the form of SBOM that the profile asks for: "", bsi, kr-skt, g7

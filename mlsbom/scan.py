@@ -12,6 +12,9 @@ from typing import Any
 
 from mlsbom.assess.findings import coverage, judged
 from mlsbom.assess.gate import gate
+from mlsbom.assess.items import inexact, items
+from mlsbom.assess.law import laws
+from mlsbom.assess.proposals import proposals
 from mlsbom.assess.rubric import CRITERIA, grades
 from mlsbom.assess.view import View
 from mlsbom.collect import Observer, Options, collect
@@ -85,7 +88,7 @@ def scan(target: str, settings: Settings | None = None) -> Assessment:
         jobs=settings.jobs,
         cache=settings.cache,
         timeout=settings.timeout,
-        algorithms=settings.algorithms,
+        algorithms=_algorithms(settings),
         observer=settings.observer,
         created=created,
     )
@@ -125,6 +128,7 @@ def assess(survey: Survey, settings: Settings | None = None) -> Assessment:
         lineage=lineage,
         use=use,
         today=today,
+        laws=laws(settings.packs),
     )
     graded = grades(view)
     fail_on = settings.fail_on or (profile.fail_on if profile else None) or "high"
@@ -139,6 +143,9 @@ def assess(survey: Survey, settings: Settings | None = None) -> Assessment:
         grades=graded,
         profile=profile.name if profile else None,
         notes=(*notes, *_void(survey)),
+        items=items(view, graded, profile),
+        proposals=proposals(view, settings.packs),
+        regime=profile.sbom if profile else "",
         gate=gate(
             findings,
             unread,
@@ -148,9 +155,16 @@ def assess(survey: Survey, settings: Settings | None = None) -> Assessment:
             by_role=profile.require if profile else None,
             roles={c.ref: (str(c.kind), c.name) for c in (graph.root, *graph.components)},
             opaque_counts=profile.opaque_counts if profile else False,
+            unmet=inexact(view) if profile and profile.exact else (),
             lacking=_stale(profile, survey, today),
         ),
     )
+
+
+def _algorithms(settings: Settings) -> tuple[str, ...]:
+    """The digests to make: those of the caller and those of the profile."""
+    asked = load_profile(settings.profile, settings.packs).digests if settings.profile else ()
+    return tuple(dict.fromkeys((*settings.algorithms, *asked)))
 
 
 def requirements(specs: tuple[str, ...]) -> dict[str, int]:

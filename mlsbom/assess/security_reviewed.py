@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from mlsbom.assess.view import NA, Check, Outcome, View, failed, failed_by, not_shown, passed
-from mlsbom.model import SEVERITY_ORDER, Component, Severity, Status
+from mlsbom.model import SEVERITY_ORDER, Component, Kind, Severity, Status
 
 C = "security-reviewed"
 MALICIOUS: Final = (

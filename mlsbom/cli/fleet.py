@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlsbom.store.database import Database
 
 DB = click.option("--db", "url", required=True, metavar="URL", help="sqlite:///FILE or postgresql://USER@HOST/NAME")
+TOTALS = {"done": "done", "before": "kept", "failed": "failed the gate", "incomplete": "incomplete", "died": "died"}
 COLUMNS = ("verdict", "target", "component", "version", "specifier", "path", "line", "via", "since")
 
 
@@ -68,10 +69,8 @@ def scan_command(
     if form == "json":
         write_document(total)
     else:
-        click.echo(
-            f"{total['targets']} targets: {total['done']} done, {total['before']} kept, {total['failed']} failed the gate, {total['incomplete']} incomplete, "
-            f"{total['died']} died; {total['seconds']} s; results in {out}/"
-        )
+        counts = ", ".join(f"{total[k]} {word}" for k, word in TOTALS.items())
+        click.echo(f"{total['targets']} targets: {counts}; {total['seconds']} s; results in {out}/")
     exit_with(1 if total["failed"] else 3 if total["incomplete"] or total["died"] else 0)
 
 
@@ -274,8 +273,9 @@ def watch_command(folder: str, url: str | None, every: float | None, form: str) 
                 else:
                     click.echo(_alert(row))
         if every is None:
-            exit_with(1 if result["changed"] else 3 if broken or result["bytes_needed"] else 0)
+            break
         time.sleep(every)
+    exit_with(1 if result["changed"] else 3 if broken or result["bytes_needed"] else 0)
 
 
 @command.command("serve")

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlsbom.cli.common import exit_with
+from mlsbom.cli.common import exit_with, write_document
+from mlsbom.errors import UsageError
+from mlsbom.sources import cache
 
 if TYPE_CHECKING:
     from mlsbom.model import Assessment
@@ -84,7 +86,7 @@ def command(
     verbose: bool,
     now: str | None,
 ) -> None:
-    """Scan TARGET: a folder, a file, an archive, hf://ORG/NAME, a Hugging Face cache, or an existing SBOM.
+    """Scan TARGET: a folder, a file, an archive, hf://ORG/NAME, or an existing SBOM. `hf-cache` lists the local Hugging Face cache.
 
     \b
     Examples:
@@ -92,7 +94,11 @@ def command(
       mlsbom scan . -o json=scan.json -o cyclonedx-json=sbom.cdx.json -o spdx-json=sbom.spdx.json
       mlsbom scan . --profile kr-graded -o html=report.html --lang ko
       mlsbom scan . -o sarif=mlsbom.sarif --fail-on critical
+      mlsbom scan hf://ORG/NAME@REVISION --online        headers only; --weights full fetches all bytes
+      mlsbom scan hf-cache > cache.txt && mlsbom fleet scan cache.txt --out results/
     """
+    if target == cache.NAME and not os.path.exists(target):
+        exit_with(_cached(outputs, quiet))
     from mlsbom.export import choose
     from mlsbom.knowledge import Packs
     from mlsbom.progress import Progress
@@ -130,6 +136,21 @@ def command(
     exit_with(result.gate.exit_code)
 
 
+def _cached(outputs: tuple[str, ...], quiet: bool) -> int:
+    """Print the snapshots of the local Hugging Face cache: a path a line, as `fleet scan` takes them, or JSON."""
+    found = cache.snapshots()
+    if outputs in (("json",), ("json=-",)):
+        write_document([s.row() for s in found])
+    elif outputs:
+        raise UsageError(f"hf-cache is a list, which {outputs[0]} cannot show", remedy="leave -o out, or -o json")
+    else:
+        for s in found:
+            click.echo(s.path)
+        if not quiet:
+            click.echo(f"{len(found)} snapshots in {cache.folder()}; scan one by its path, all with `mlsbom fleet scan`", err=True)
+    return 0
+
+
 def write(result: Assessment, chosen: list[tuple[tuple[Callable[[Assessment], bytes], str], str]]) -> None:
     """Write each rendering to its file (whole or not at all) or to standard output."""
     for (render, _), path in chosen:
@@ -138,8 +159,6 @@ def write(result: Assessment, chosen: list[tuple[tuple[Callable[[Assessment], by
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
             continue
-        from mlsbom.errors import UsageError
-
         try:
             temporary = f"{path}.{os.getpid()}.tmp"
             with open(temporary, "wb") as f:

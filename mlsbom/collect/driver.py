@@ -115,7 +115,8 @@ class Driver:
 
     def _triggered(self, row: Row, blob: Blob, place: Place) -> bool:
         try:
-            window = blob.data(TRIGGER_WINDOW) if blob.size <= TRIGGER_WINDOW else blob.read_at(0, TRIGGER_WINDOW)
+            reach = TRIGGER_WINDOW if blob.near else len(blob.head)
+            window = blob.data(reach) if blob.size <= reach else blob.read_at(0, reach)
         except ReadError as e:
             self.shortfall(place, row.name, e)
             return False

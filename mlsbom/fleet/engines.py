@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import atexit
+import importlib
+import itertools
 import json
+import logging
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from mlsbom.errors import UsageError
+from mlsbom.errors import NetworkError, UsageError
 from mlsbom.fleet.plan import Job, done, failed_document, write
 
-TRIES = 2
+TRIES: Final = 2
+AHEAD: Final = 4
+"""Jobs handed to an engine for each of its cores: a list may have millions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Of one repository: memory in bytes (0: none), seconds, size of a result in bytes, hash threads."""
+    """Of one repository: memory in bytes (0: none), seconds, size of a result in bytes, hash threads. `packs`: the digest of the data packs
+    that every host must have, so that no two of them answer differently."""
 
     memory: int = 4 << 30
     deadline: float = 600.0
@@ -30,6 +36,7 @@ class Limits:
     jobs: int = 1
     profile: str | None = None
     now: str = ""
+    packs: str = ""
 
 
 class Worker:
@@ -102,19 +109,20 @@ def run_job(target: str, out: str, key: str, limits: dict[str, Any]) -> dict[str
     answer: dict[str, Any] = {}
     for _ in range(TRIES):
         answer = _worker().run({"target": target, "out": out, "key": key, **limits})
-        if answer["died"] is None:
+        if answer["died"] is None or answer.get("other_packs"):
             return answer
         if done(job):  # it died after the result was whole
             return {"target": target, "exit": 0, "died": None}
+    _give_up(job, f"the scanner of this target died: {answer['died']}", limits)
+    return {**answer, "exit": 3}
+
+
+def _give_up(job: Job, reason: str, limits: dict[str, Any]) -> None:
+    """Record a target as incomplete."""
     from mlsbom.scan import Settings
 
-    write(
-        job.out,
-        failed_document(
-            target, key, f"the scanner of this target died: {answer['died']}", Settings(cache=False, now=str(limits.get("now", "")))
-        ),
-    )
-    return {**answer, "exit": 3}
+    if not done(job):
+        write(job.out, failed_document(job.target, job.key, reason, Settings(cache=False, now=str(limits.get("now", "")))))
 
 
 Runner = Callable[[list[Job], dict[str, Any], int], Iterator[dict[str, Any]]]
@@ -122,76 +130,117 @@ Runner = Callable[[list[Job], dict[str, Any], int], Iterator[dict[str, Any]]]
 
 def local(work: list[Job], limits: dict[str, Any], parallel: int) -> Iterator[dict[str, Any]]:
     """Threads of this process, each with a worker process of its own."""
+    left = iter(work)
     with ThreadPoolExecutor(max_workers=parallel) as pool:
+        waiting: set[Future[dict[str, Any]]] = set()
         try:
-            for future in as_completed([pool.submit(run_job, j.target, str(j.out), j.key, limits) for j in work]):
-                yield future.result()
+            while True:
+                for job in itertools.islice(left, AHEAD * parallel - len(waiting)):
+                    waiting.add(pool.submit(run_job, job.target, str(job.out), job.key, limits))
+                if not waiting:
+                    return
+                ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in ready:
+                    yield future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def ray(work: list[Job], limits: dict[str, Any], parallel: int) -> Iterator[dict[str, Any]]:
-    """An existing cluster by RAY_ADDRESS, else one on this host."""
+def _imported(module: str, name: str) -> Any:
+    """An engine's module. Untyped: neither Ray nor Dask types what is used here."""
     try:
-        import ray as engine
+        return importlib.import_module(module)
     except ImportError as e:
-        raise UsageError("the Ray engine is not installed", remedy="pip install 'mlsbom[ray]'") from e
+        raise UsageError(f"the engine {name} is not installed", remedy=f"pip install 'mlsbom[{name}]'") from e
+
+
+def _lost(name: str, error: BaseException) -> NetworkError:
+    why = (str(error).strip().splitlines() or [""])[0][:160]
+    return NetworkError(f"the {name} cluster is lost: {type(error).__name__}: {why}", remedy="run the same command again with --resume")
+
+
+def ray(work: list[Job], limits: dict[str, Any], parallel: int) -> Iterator[dict[str, Any]]:
+    """The cluster of RAY_ADDRESS, or one that this process has joined, else a new one on this host. A task whose Ray worker dies is done
+    again; the folder of results is shared by all hosts."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    engine = _imported("ray", "ray")
     own = not engine.is_initialized()
     if own:
         address = os.environ.get("RAY_ADDRESS")
-        options: dict[str, Any] = (
-            {"address": address} if address else {"num_cpus": parallel, "include_dashboard": False, "object_store_memory": 100 << 20}
-        )
-        engine.init(log_to_driver=False, logging_level="ERROR", configure_logging=False, **options)
+        here = {"num_cpus": parallel, "include_dashboard": False, "object_store_memory": 100 << 20}
+        try:
+            engine.init(log_to_driver=False, logging_level=logging.ERROR, **({"address": address} if address else here))
+        except (ConnectionError, RuntimeError, OSError) as e:
+            raise _lost("Ray", e) from e
     try:
         task = engine.remote(max_retries=TRIES, retry_exceptions=False)(run_job)
-        waiting = {task.remote(j.target, str(j.out), j.key, limits): j for j in work}
-        while waiting:
-            ready, _ = engine.wait(list(waiting), num_returns=1)
-            for reference in ready:
+        window = AHEAD * max(1, int(engine.cluster_resources().get("CPU", parallel)))
+        left = iter(work)
+        waiting: dict[Any, Job] = {}
+        while True:
+            for job in itertools.islice(left, window - len(waiting)):
+                waiting[task.remote(job.target, str(job.out), job.key, limits)] = job
+            if not waiting:
+                return
+            for reference in engine.wait(list(waiting), num_returns=1)[0]:
                 job = waiting.pop(reference)
-                yield _outcome(lambda reference=reference: engine.get(reference), job, limits, (engine.exceptions.RayError,))
+                try:
+                    yield engine.get(reference)
+                except (engine.exceptions.WorkerCrashedError, engine.exceptions.OutOfMemoryError) as e:
+                    yield _gave_up(job, e, limits)
+                except engine.exceptions.RayError as e:
+                    raise _lost("Ray", e) from e
     finally:
         if own:
             engine.shutdown()
 
 
 def dask(work: list[Job], limits: dict[str, Any], parallel: int) -> Iterator[dict[str, Any]]:
-    """An existing cluster by DASK_SCHEDULER_ADDRESS, else one on this host."""
+    """The cluster of DASK_SCHEDULER_ADDRESS, else one on this host."""
+    engine = _imported("distributed", "dask")
+    address, cluster = os.environ.get("DASK_SCHEDULER_ADDRESS"), None
     try:
-        from distributed import Client, LocalCluster
-        from distributed import as_completed as completed
-        from distributed.scheduler import KilledWorker
-    except ImportError as e:
-        raise UsageError("the Dask engine is not installed", remedy="pip install 'mlsbom[dask]'") from e
-    address = os.environ.get("DASK_SCHEDULER_ADDRESS")
-    cluster = (
-        None
-        if address
-        else LocalCluster(n_workers=parallel, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50)
-    )
-    with Client(address or cluster) as client:
-        futures = {
-            client.submit(run_job, j.target, str(j.out), j.key, limits, key=f"mlsbom-{j.key}-{n}", pure=False, retries=TRIES): j
-            for n, j in enumerate(work)
-        }
-        for future in completed(list(futures)):
-            yield _outcome(future.result, futures[future], limits, (KilledWorker, RuntimeError, OSError))
-    if cluster is not None:
-        cluster.close()
-
-
-def _outcome(get: Callable[[], dict[str, Any]], job: Job, limits: dict[str, Any], kinds: tuple[type[BaseException], ...]) -> dict[str, Any]:
-    """The outcome of a task; a task that the engine gave up is recorded as incomplete."""
+        if not address:
+            cluster = engine.LocalCluster(
+                n_workers=parallel, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=logging.CRITICAL
+            )
+        client = engine.Client(address or cluster, timeout=30)
+    except (OSError, RuntimeError, ValueError) as e:
+        raise _lost("Dask", e) from e
     try:
-        return get()
-    except kinds as e:
-        from mlsbom.scan import Settings
-
-        reason = f"the engine gave it up: {type(e).__name__}"
-        if not done(job):
-            write(job.out, failed_document(job.target, job.key, reason, Settings(cache=False, now=str(limits.get("now", "")))))
-        return {"target": job.target, "exit": 3, "died": reason}
+        yield from _dask(engine, client, work, limits)
+    finally:
+        client.close()
+        if cluster is not None:
+            cluster.close()
 
 
-ENGINES: dict[str, Runner] = {"local": local, "ray": ray, "dask": dask}
+def _dask(engine: Any, client: Any, work: list[Job], limits: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    window = AHEAD * max(1, sum(client.nthreads().values()))
+    left = iter(enumerate(work))
+    waiting: dict[Any, Job] = {}
+    while True:
+        for n, job in itertools.islice(left, window - len(waiting)):
+            args = (job.target, str(job.out), job.key, limits)
+            future = client.submit(run_job, *args, key=f"mlsbom-{job.key}-{n}", pure=False, retries=TRIES)
+            waiting[future] = job
+        if not waiting:
+            return
+        for future in engine.wait(list(waiting), return_when="FIRST_COMPLETED").done:
+            job = waiting.pop(future)
+            try:
+                yield future.result()
+            except engine.scheduler.KilledWorker as e:
+                yield _gave_up(job, e, limits)
+            except (OSError, RuntimeError) as e:
+                raise _lost("Dask", e) from e
+
+
+def _gave_up(job: Job, error: BaseException, limits: dict[str, Any]) -> dict[str, Any]:
+    """The outcome of a target that took several workers of the engine with it."""
+    reason = f"the engine gave it up: {type(error).__name__}"
+    _give_up(job, reason, limits)
+    return {"target": job.target, "exit": 3, "died": reason}
+
+
+ENGINES: Final[dict[str, Runner]] = {"local": local, "ray": ray, "dask": dask}

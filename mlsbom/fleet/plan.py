@@ -6,16 +6,20 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 from mlsbom import __version__
 from mlsbom.errors import UsageError
 
 if TYPE_CHECKING:
     from mlsbom.scan import Settings
+
+TAIL: Final = 256
+"""Bytes at the end of a result that hold its key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +32,8 @@ class Job:
 
 
 def targets(spec: str) -> list[str]:
-    """The targets that a list names, each once, in its order: a file of lines (`#` comments), `-`, a folder of folders, or a Hugging Face cache."""
+    """The targets that a list names, each once, in its order: a file of lines (`#` comments), `-`, a folder of folders, or a Hugging Face
+    cache."""
     if spec != "-" and os.path.isdir(spec):
         cached = [p for p in sorted(Path(spec).glob("*--*/snapshots/*")) + sorted(Path(spec).glob("hub/*--*/snapshots/*")) if p.is_dir()]
         found = [str(p) for p in cached] or [
@@ -36,8 +41,6 @@ def targets(spec: str) -> list[str]:
         ]
     else:
         try:
-            import sys
-
             text = sys.stdin.read() if spec == "-" else Path(spec).read_text("utf-8", "surrogateescape")
         except OSError as e:
             raise UsageError(
@@ -85,18 +88,22 @@ def key_of(target: str, packs: str, profile: str | None) -> str:
 
 
 def done(job: Job) -> bool:
-    """Whether a whole result of this very job is there."""
+    """Whether a whole result of this very job is there. Results are renamed when whole, so that its last bytes tell."""
     try:
-        raw = job.out.read_bytes()
+        with open(job.out, "rb") as f:
+            f.seek(max(0, os.fstat(f.fileno()).st_size - TAIL))
+            return f.read().endswith(_mark(job.key))
     except OSError:
         return False
-    return f'"fleet":{{"key":"{job.key}"'.encode() in re.sub(rb"\s+", b"", raw[-400:]) and raw.rstrip().endswith(b"}")
 
 
-def stamp(raw: bytes, key: str, **more: Any) -> bytes:
-    """The document with the job's key as its last key."""
-    body = raw.rstrip()
-    return body[:-1].rstrip() + b',\n "fleet": ' + json.dumps({"key": key, **more}).encode() + b"\n}\n"
+def stamp(raw: bytes, key: str) -> bytes:
+    """The document with the key of its job as its last key."""
+    return raw.rstrip()[:-1].rstrip() + _mark(key)
+
+
+def _mark(key: str) -> bytes:
+    return b',\n "fleet": ' + json.dumps({"key": key}).encode() + b"\n}\n"
 
 
 def write(path: Path, raw: bytes) -> None:
@@ -124,4 +131,4 @@ def failed_document(target: str, key: str, reason: str, settings: Settings) -> b
     tool = ToolInfo(version=__version__, signatures_digest=settings.packs.digest, signatures_date=settings.packs.date)
     name = target.rstrip("/").rsplit("/", 1)[-1] or "target"
     survey = Survey(target=Target(uri=target, name=name), tool=tool, observed=(fact,), created=settings.now or now())
-    return stamp(dump(assess(survey, settings)), key, failed=reason)
+    return stamp(dump(assess(survey, settings)), key)

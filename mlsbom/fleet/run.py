@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,19 +42,20 @@ def scan_all(
     """
     if engine not in ENGINES:
         raise UsageError(f"no such engine: {engine}", remedy="one of: " + ", ".join(ENGINES))
-    limits = limits or Limits()
+    limits = replace(limits or Limits(), packs=shared().digest)
     out.mkdir(parents=True, exist_ok=True)
-    work = list(jobs(targets(listing), out.resolve(), shared().digest, shard_of(shard), limits.profile))
+    work = list(jobs(targets(listing), out.resolve(), limits.packs, shard_of(shard), limits.profile))
     if not work:
         raise NothingToScan(f"{listing}: names no target" + (" for this shard" if shard else ""))
     before = [j for j in work if resume and done(j)]
-    if not resume:
-        for j in work:
-            if j.out.exists():
-                j.out.unlink()
-    left = [j for j in work if not (resume and j in set(before))]
-    for stray in out.glob(".*.json.*"):  # half-written by a run that was killed
-        stray.unlink(missing_ok=True)
+    kept = set(before)
+    left = [j for j in work if j not in kept]
+    for j in left:
+        j.out.unlink(missing_ok=True)
+    mine = {j.out.name for j in left}
+    for stray in out.glob(".*.json.*"):  # half-written by a run that was killed; another shard may write beside this one
+        if stray.name[1:].rpartition(".")[0] in mine:
+            stray.unlink(missing_ok=True)
     total = {"targets": len(work), "before": len(before), "done": 0, "failed": 0, "incomplete": 0, "died": 0, "seconds": 0.0}
     start = time.monotonic()
     show = _Show(len(left), quiet)

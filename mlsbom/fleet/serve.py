@@ -43,7 +43,8 @@ def loopback(host: str) -> bool:
 def application(
     url: str, token: str | None = None, hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]", "testserver")
 ) -> Starlette:
-    """The application. Without a token only requests for one of `hosts` are answered, so that no page elsewhere can reach a loopback server by name."""
+    """The application. Without a token only requests for one of `hosts` are answered: no page elsewhere can reach a loopback server by a
+    name of its own."""
     try:
         from jinja2 import Environment, StrictUndefined
         from starlette.applications import Starlette

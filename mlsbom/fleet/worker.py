@@ -10,17 +10,42 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
+import importlib
 import json
 import os
 import resource
 import select
 import signal
 import sys
-import time
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-PR_SET_PDEATHSIG = 1
+from mlsbom.errors import MlsbomError
+from mlsbom.fleet.plan import failed_document, stamp, write
+from mlsbom.inspectors.table import table
+from mlsbom.knowledge import shared
+from mlsbom.resolve import ORDER
+from mlsbom.scan import Settings, scan
+from mlsbom.survey.document import dump
+
+PR_SET_PDEATHSIG: Final = 1
+WARM: Final[dict[str, bytes]] = {
+    "requirements.txt": b"numpy==2.0.0\nacme-warm-up-name>=1; python_version > '3.8'\n",
+    "package.json": b'{"name": "warm", "dependencies": {"left-pad": "^1.0.0"}}',
+    "pyproject.toml": b'[project]\nname = "warm"\ndependencies = ["torch~=2.4"]\n',
+    "uv.lock": b'version = 1\n[[package]]\nname = "tqdm"\nversion = "4.66.1"\nsource = { registry = "https://example.org/simple" }\n',
+    "Dockerfile": b"FROM python:3.12-slim\nRUN pip install fastapi==0.115.0\n",
+    "README.md": b"---\nlicense: mit\nbase_model: acme/warm\n---\n# warm\n",
+    "LICENSE": b"MIT License\n\nPermission is hereby granted, free of charge, to any person\n",
+    "serve.py": b"import torch\nfrom openai import OpenAI\nOpenAI(base_url='https://llm.example.test/v1')\n",
+    "config.json": b'{"model_type": "bert"}',
+    "tokenizer_config.json": b'{"chat_template": "{{ messages[0] }}"}',
+    "compose.yaml": b"services: {web: {image: nginx}}\n",
+    "data.pkl": b"\x80\x02}q\x00.",
+    "model.safetensors": b"\x08\0\0\0\0\0\0\0{}      ",
+}
 
 
 def main() -> None:
@@ -36,7 +61,10 @@ def main() -> None:
 
 
 def serve(request: dict[str, Any]) -> dict[str, Any]:
-    """One target in a child: `{"target", "exit", "died"}`; `died` says how, where no whole result was written."""
+    """One target in a child: `{"target", "exit", "died"}`; `died` says how, where no whole result was written. Nothing is scanned where
+    this host has other data packs than the run (`other_packs`)."""
+    if request.get("packs") and request["packs"] != shared().digest:
+        return {"target": request["target"], "exit": 3, "died": "this host has other data packs than the run", "other_packs": True}
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
@@ -61,11 +89,6 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
 
 def _child(request: dict[str, Any]) -> int:
     """Scan and write the result under a name with a dot, renamed when whole."""
-    from mlsbom.errors import MlsbomError
-    from mlsbom.fleet.plan import failed_document, stamp, write
-    from mlsbom.scan import Settings, scan
-    from mlsbom.survey.document import dump
-
     _die_with_parent()
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     os.dup2(2, 1)  # whatever a library prints is no answer
@@ -114,20 +137,19 @@ def _die_with_parent() -> None:
 
 
 def _warm() -> None:
-    """Import what every scan needs and open the packs, by scanning an empty model in memory-only fashion: a tiny folder that is made and removed."""
-    import gc
-    import tempfile
-
-    from mlsbom.scan import Settings, scan
-
+    """Import what scans need and open the packs before the first fork: every inspector and resolver, and what they import when first used,
+    by a scan of a tiny folder that is made and removed."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a thread pool does not outlive a fork
+    for module in ("numpy.typing", "mlsbom.lineage.build"):
+        importlib.import_module(module)
+    for module in (*(row.module for row in table().rows), *(f"mlsbom.resolve.{name}" for name in ORDER)):
+        importlib.import_module(module)
     with tempfile.TemporaryDirectory(prefix="mlsbom-warm-") as top:
-        Path(top, "requirements.txt").write_text("numpy==2.0.0\nacme-warm-up-name>=1\n")
-        Path(top, "README.md").write_text("---\nlicense: mit\n---\n# warm\n")
-        Path(top, "config.json").write_text('{"model_type": "bert"}')
-        Path(top, "model.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{}      ")
-        scan(top, Settings(cache=False, jobs=1))
+        for name, content in WARM.items():
+            Path(top, name).write_bytes(content)
+        dump(scan(top, Settings(cache=False, jobs=1)))
+    gc.collect()
     gc.freeze()  # what is loaded stays shared with the children
-    time.sleep(0)
 
 
 if __name__ == "__main__":

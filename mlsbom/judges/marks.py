@@ -7,6 +7,7 @@ a call, never on a word alone: vocabularies, changelogs and training notes hold 
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Final
 
 _SHELL = r"(?:/(?:usr/)?bin/)?(?:ba|z|da|k|c)?sh"
@@ -22,7 +23,9 @@ _COMMANDS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("fetches and runs", re.compile(rf"(?:{_SHELL}|eval|python[\d.]*)\s+(?:-c\s+)?[\"']?(?:<\(|\$\(|`)\s*{_FETCH}\b", re.I)),
     (
         "fetches and runs",
-        re.compile(rf"\b{_FETCH}\b[^\n]{{0,300}}\bhttps?://[^\n]{{0,300}}(?:&&|;)[^\n]{{0,200}}(?:chmod\s+\+?[x7]|\./|{_SHELL}\s)", re.I),
+        re.compile(
+            rf"\b{_FETCH}\b[^\n;&]{{0,200}}\bhttps?://[^\n;&]{{0,200}}(?:&&|;)[^\n]{{0,200}}(?:chmod\s+\+?[x7]|\./|{_SHELL}\s)", re.I
+        ),
     ),
     (
         "fetches and runs",
@@ -86,6 +89,11 @@ _LOADS_LIBRARY = re.compile(
 _NEEDED = re.compile(r"[(|;&<`\s]|://")
 """Without one of these a text is a name, not a command or a call."""
 
+_WORDS = re.compile(rf"\b{_FETCH}\b|\b(?:base64|powershell|pwsh|mshta|nc|ncat|netcat|socat|cmd|rm|iex)\b|sh\b|/dev/(?:tcp|udp)", re.I)
+_JOINS = re.compile(r"[|;`]|&&|\$\(|<\(|\s-c\b|\brm\s")
+_ALONE = re.compile(r"\b(?:powershell|pwsh|mshta|nc|ncat|netcat|socat|cmd|iex|invoke-expression)\b|/dev/(?:tcp|udp)", re.I)
+_LINE: Final = 1000
+
 EXECUTABLES: Final[tuple[tuple[bytes, str], ...]] = (
     (b"\x7fELF", "ELF program"),
     (b"MZ\x90\x00", "Windows program"),
@@ -99,8 +107,24 @@ EXECUTABLES: Final[tuple[tuple[bytes, str], ...]] = (
 
 
 def command(text: str) -> tuple[str, str] | None:
-    """(what it does, the matched piece) of the first hostile shell command in a text; None where there is none."""
-    return _first(_COMMANDS, text)
+    """(what it does, the matched piece) of the first hostile shell command in a text; None where there is none.
+
+    A line without a word of `_WORDS` holds none; each line is cut, so that a text of any size costs time in proportion to it.
+    """
+    for line in text.splitlines() if "\n" in text else [text]:
+        if (
+            _WORDS.search(line)
+            and (_JOINS.search(line) or _ALONE.search(line))
+            and (found := _first(_COMMANDS, line if len(line) <= _LINE else _around(line)))
+        ):
+            return found
+    return None
+
+
+def _around(line: str) -> str:
+    """The parts of a long line near what joins commands: at most 40 of them, 800 characters each."""
+    spots = [m.start() for m in islice(_JOINS.finditer(line), 40)]
+    return "\n".join(line[max(0, at - 400) : at + 400] for at in spots) or line[:_LINE]
 
 
 def code(text: str) -> tuple[str, str] | None:

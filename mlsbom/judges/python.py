@@ -163,6 +163,7 @@ class _Judge:
         self.functions: dict[int, _Function] = {}
         self.known: dict[tuple[str, int, int], bool] = {}
         self.eager = self._eager_functions()
+        self.guards = self._guards()
 
     def _eager_functions(self) -> set[int]:
         """Functions of this file that its module level calls, directly or through each other: they run on import."""
@@ -218,14 +219,18 @@ class _Judge:
 
     def _guarded(self, scope: Scope, line: int) -> bool:
         """Whether a module-level line stands under `if __name__ == "__main__"`."""
-        if scope.function is not None:
-            return False
+        return scope.function is None and any(first <= line <= last for first, last in self.guards)
+
+    def _guards(self) -> list[tuple[int, int]]:
+        """First and last lines of the blocks under `if __name__ == "__main__"`, at most 16."""
+        out = []
         for node in self.names.scopes.source.module.body:
-            if isinstance(node, ast.If) and node.lineno <= line <= (node.end_lineno or node.lineno):
-                test = node.test
-                if isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__" and test.comparators:
-                    return self.names.text(test.comparators[0], scope) == "__main__"
-        return False
+            test = node.test if isinstance(node, ast.If) else None
+            if not isinstance(test, ast.Compare) or not isinstance(test.left, ast.Name) or test.left.id != "__name__":
+                continue
+            if self.names.text(test.comparators[0], self.names.scopes.module) == "__main__":
+                out.append((node.lineno, getattr(node, "end_lineno", None) or node.lineno))
+        return out[:16]
 
     def _function(self, scope: Scope) -> _Function:
         function = scope.function

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from mlsbom.model import Graph, Judged, Survey
+from mlsbom.model import SEVERITY_ORDER, Component, Graph, Judged, Severity, Survey
 from mlsbom.policy.profile import LONGEST_WAIVER, Profile, Waiver
 
 NOT_AFFECTED = frozenset({"not_affected", "fixed", "false_positive", "resolved", "resolved_with_pedigree"})
+
+STRICT: Final = frozenset({"PICKLE-UNKNOWN-CALLABLE", "PICKLE-DUAL-USE", "PICKLE-PERSISTENT-ID", "EXTERNAL-CLASS", "SKOPS-REFERENCE"})
+"""Rules about names in serialised objects that are neither known to be harmless nor known to be dangerous."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +42,12 @@ def decide(
         else:
             good.append(w)
     used: set[int] = set()
+    components = graph.by_ref()
     digests = {h for a in survey.artifacts for _, h in a.digests} | {survey.target.digest}
     out = []
     for f in findings:
-        severity = profile.severity.get(f.rule, f.severity) if profile else f.severity
-        by = _set_aside(f, good, used, graph, digests, decisions)
+        severity = _severity(f, profile) if profile else f.severity
+        by = _set_aside(f, good, used, components.get(graph.owners.get(f.where.path, "")), digests, decisions)
         out.append(msgspec.structs.replace(f, severity=severity, waived_by=by))
     for n, w in enumerate(good):
         if n not in used:
@@ -51,7 +55,15 @@ def decide(
     return tuple(out), tuple(notes)
 
 
-def _set_aside(f: Judged, waivers: list[Waiver], used: set[int], graph: Graph, digests: set[str], decisions: Decisions) -> str | None:
+def _severity(f: Judged, profile: Profile) -> Severity:
+    """The profile's severity of a rule; a strict profile takes what is not known to be harmless for high."""
+    strict = Severity.HIGH if profile.strict and f.rule in STRICT and SEVERITY_ORDER[f.severity] < SEVERITY_ORDER[Severity.HIGH] else None
+    return profile.severity.get(f.rule) or strict or f.severity
+
+
+def _set_aside(
+    f: Judged, waivers: list[Waiver], used: set[int], component: Component | None, digests: set[str], decisions: Decisions
+) -> str | None:
     """Who or what set a finding aside. Known-malicious can be waived neither by a baseline nor by a waiver."""
     if not f.waivable:
         return None
@@ -61,7 +73,6 @@ def _set_aside(f: Judged, waivers: list[Waiver], used: set[int], graph: Graph, d
     for n, w in enumerate(waivers):
         if w.rule != f.rule or (w.sha256 and w.sha256 not in digests):
             continue
-        component = graph.by_ref().get(graph.owners.get(f.where.path, ""))
         names = {f.subject, *((component.name, component.purl or "", component.ref) if component else ())}
         if (w.component and w.component in names) or (w.path and w.path == f.where.path):
             used.add(n)

@@ -56,10 +56,14 @@ TOP: Final = (
     "waiver",
     "item",
     "formats",
+    "digests",
+    "sbom",
     "confirmed",
     "source",
 )
-GATE: Final = ("fail_on", "opaque_counts", "max_pack_age_days", "strict", "max_review_age_days")
+REGIMES: Final = ("bsi", "g7", "kr-skt")
+ITEM: Final = ("id", "title", "title_ko", "files", "fields", "elements", "checks")
+GATE: Final = ("exact", "fail_on", "opaque_counts", "max_pack_age_days", "strict", "max_review_age_days")
 WAIVER: Final = ("rule", "component", "path", "sha256", "reason", "by", "expires")
 LONGEST_WAIVER: Final = timedelta(days=365)
 
@@ -96,6 +100,9 @@ class Profile:
     waivers: tuple[Waiver, ...] = ()
     items: tuple[dict[str, Any], ...] = ()
     digest: str = ""
+    exact: bool = False  # every component needs an exact version and a purl
+    digests: tuple[str, ...] = ("sha256",)
+    sbom: str = ""
 
 
 def names(packs: Packs) -> list[str]:
@@ -143,7 +150,10 @@ def _build(spec: str, packs: Packs, seen: tuple[str, ...]) -> Profile:
         max_pack_age_days=gate.get("max_pack_age_days", base.max_pack_age_days),
         private=tuple(packages.get("private", base.private)),
         waivers=(*base.waivers, *_waivers(tree, where)),
-        items=(*base.items, *tree.get("item", [])),
+        items=(*base.items, *_items(tree, where)),
+        exact=bool(gate.get("exact", base.exact)),
+        digests=tuple(_digests(tree.get("digests", list(base.digests)), where)),
+        sbom=_regime(tree.get("sbom", base.sbom), where),
         digest=hashlib.sha256(raw + base.digest.encode()).hexdigest(),
     )
 
@@ -207,6 +217,30 @@ def _fail_on(value: Any, base: str | None, where: str) -> str | None:
     if value is None:
         return base
     return "never" if value == "never" else str(_severity(value, where, "gate.fail_on"))
+
+
+def _items(tree: dict[str, Any], where: str) -> list[dict[str, Any]]:
+    rows = tree.get("item", [])
+    if not isinstance(rows, list) or not all(isinstance(r, dict) for r in rows):
+        raise UsageError(f"{where}: item is no list of tables")
+    for n, row in enumerate(rows, 1):
+        _known(row, ITEM, where, f"item[{n}].")
+        wrong = next((k for k in ITEM[3:] if k in row and not (isinstance(row[k], list) and all(isinstance(x, str) for x in row[k]))), None)
+        if wrong or not row.get("id") or not row.get("title"):
+            raise UsageError(f"{where}: item {n}: " + (f"{wrong} is no list of strings" if wrong else "lacks id or title"))
+    return rows
+
+
+def _digests(value: Any, where: str) -> list[str]:
+    if not isinstance(value, list) or "sha256" not in value or not set(value) <= {"sha256", "sha512"}:
+        raise UsageError(f"{where}: digests = {value!r}: sha256 is always made, sha512 can be added")
+    return value
+
+
+def _regime(value: Any, where: str) -> str:
+    if value and value not in REGIMES:
+        raise UsageError(f"{where}: sbom = {value!r} is no form of SBOM", remedy="one of: " + ", ".join(REGIMES))
+    return str(value)
 
 
 def _waivers(tree: dict[str, Any], where: str) -> list[Waiver]:

@@ -25,7 +25,7 @@ Fetch = Callable[[int, int], bytes]
 
 
 class FarBlob(Blob):
-    """A far file of `size` bytes, where every read costs time of others: sums over whole members are left out. Past `ALLOWED` fetched bytes every further read is NotNear."""
+    """A far file of `size` bytes: sums over whole members are left out. Past `ALLOWED` fetched bytes every further read is NotNear."""
 
     near = False
 

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 SMALL: Final = 1 << 20
 TEXT: Final = 32 << 20
 TEXT_SUFFIXES: Final = frozenset(
-    "md txt json jsonl yaml yml toml cfg ini py ipynb jinja sh lock js xml model tiktoken".split()
+    {"cfg", "ini", "ipynb", "jinja", "js", "json", "jsonl", "lock", "md", "model"}
+    | {"py", "sh", "tiktoken", "toml", "txt", "xml", "yaml", "yml"}
 )
 """Kinds that are read whole wherever they stand: they say what a model is, and none of them is weights."""
 MOST_FILES: Final = 200_000

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from logging import ERROR
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -70,9 +71,9 @@ class Connection:
     def statuses(self, paths: list[str]) -> Iterator[tuple[str, Any]]:
         """(path, the Hub's scan status) of files; stops at the first request that the Hub does not answer."""
         for start in range(0, len(paths), 100):
-            wanted = {"paths": paths[start : start + 100], "expand": True, "revision": self.commit, "repo_type": self.kind}
+            call = partial(self._api.get_paths_info, expand=True, revision=self.commit, repo_type=self.kind)
             try:
-                some = self._ask(partial(self._api.get_paths_info, self.name, **wanted))
+                some = self._ask(partial(call, self.name, paths[start : start + 100]))
             except (NetworkError, UsageError):
                 return
             for item in some:
@@ -99,7 +100,7 @@ class Connection:
         from huggingface_hub.utils._http import default_client_factory
 
         loud = logging.get_verbosity()
-        logging.set_verbosity(logging.ERROR)
+        logging.set_verbosity(ERROR)
         set_client_factory(self._make)
         try:
             yield

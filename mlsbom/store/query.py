@@ -229,7 +229,7 @@ def _like(value: str) -> str:
 
 def _license(db: Database, value: str) -> list[Hit]:
     rows = db.all("SELECT id, name FROM name WHERE kind = 'license' AND name LIKE ? ESCAPE '\\'", (_like(value),))
-    return _licensed(db, dict(rows))  # type: ignore[arg-type]
+    return _licensed(db, dict(rows))
 
 
 def _licensed(db: Database, found: dict[int, str], why: dict[int, str] | None = None) -> list[Hit]:
@@ -279,7 +279,7 @@ def _components(db: Database, condition: str, parameters: tuple[Any, ...]) -> li
 
 
 def _model(db: Database, value: str) -> list[Hit]:
-    """A model or data set anywhere in the chain: delivered, base, merged, adapted, loaded by code: `org/name`, `name`, `org/name@commit`."""
+    """A model or data set anywhere in the chain: delivered, base, adapted, loaded by code: `org/name`, `name`, `org/name@commit`."""
     name, _, revision = value.partition("@")
     plain = short(name)
     rows = _components(db, "n.kind IN ('model', 'dataset') AND n.name = ?", (plain,))

@@ -86,7 +86,6 @@ def _cut(name: str) -> str:
     return name if len(name) < LONGEST // 4 else name.encode()[:LONGEST].decode("utf-8", "ignore")
 
 
-@lru_cache(maxsize=10_000)
 def ecosystem(purl: str | None) -> str | None:
     """The ecosystem that a package URL names."""
     kind = purl[4:].split("/", 1)[0].lower() if purl and purl.startswith("pkg:") else None

@@ -189,6 +189,8 @@ def document(a: Assessment) -> dict[str, Any]:
         ],
         "gate": {"passed": a.gate.passed, "incomplete": a.gate.incomplete, "reasons": a.gate.reasons},
         "notes": a.notes,
+        "items": list(a.items),
+        "proposals": list(a.proposals),
         "facts": {"form": FORM, "created": s.created, "source": s.target.source, "name": s.target.name, "observed": s.observed},
     }
 
