@@ -5,7 +5,8 @@
     title = "..."                        title_ko = "..."
     files = ["*risk*"]                   # names of files in the target, without regard to case
     fields = ["training_data"]           # stated values of the delivered models, data sets or the application
-    elements = ["model.hash"]            # parts of the SBOM itself: KIND.ELEMENT, see ELEMENTS; all of them have to be there
+    elements = ["model.hash"]            # parts of the SBOM itself, KIND.ELEMENT (KIND may be `any` or `document`): every component has to state it
+    some = ["model.hash"]                # the same where it is enough that one states it, and that the others are said not to
     checks = ["AU5"]                     # checks of the rubric: each must pass wherever it is asked of what is delivered
 """
 
@@ -19,7 +20,7 @@ from mlsbom.assess.findings import where_text
 from mlsbom.assess.view import View
 from mlsbom.model import Component, Grade, Item, Kind
 from mlsbom.policy.profile import Profile
-from mlsbom.survey.ledger import GIVEN
+from mlsbom.survey.ledger import ASKED, GIVEN
 from mlsbom.survey.licensing import as_expression
 
 MOST: Final = 3
@@ -32,7 +33,6 @@ ATTRIBUTES: Final[dict[str, Callable[[Component], Any]]] = {
     "supplier": lambda c: c.supplier,
     "license": as_expression,
     "hash": lambda c: c.hashes or c.files,
-    "sha512": lambda c: "sha512" in dict(c.hashes) or not c.local,
     "filename": lambda c: c.files or c.evidence,
     "digest": lambda c: "sha256:" in (c.version or ""),
 }
@@ -53,8 +53,8 @@ def items(v: View, grades: tuple[Grade, ...], profile: Profile | None) -> tuple[
 def _item(row: dict[str, Any], v: View, grades: tuple[Grade, ...]) -> Item:
     where = _files(row, v) + _fields(row, v)
     state, why = ("shown", "") if where else ("not-shown", "no file, statement or check shows it")
-    if not where and row.get("elements"):
-        state, where, why = _elements(list(row["elements"]), v)
+    if not where and (row.get("elements") or row.get("some")):
+        state, where, why = _elements([*row.get("elements", ()), *row.get("some", ())], v, bool(row.get("some")))
     elif not where and row.get("checks"):
         state, where, why = _checks(list(row["checks"]), v, grades)
     return Item(
@@ -78,7 +78,7 @@ def _fields(row: dict[str, Any], v: View) -> list[str]:
     return sorted({f"{where_text(x.source)} ({x.field})" for x in found})
 
 
-def _elements(wanted: list[str], v: View) -> tuple[str, list[str], str]:
+def _elements(wanted: list[str], v: View, some: bool) -> tuple[str, list[str], str]:
     """Shown where every component of the kind has it; unknown where the ledger says of the others that it is not known."""
     ledger = {(u.ref, u.field) for u in v.graph.unknowns}
     lacking: list[str] = []
@@ -92,19 +92,22 @@ def _elements(wanted: list[str], v: View) -> tuple[str, list[str], str]:
         for c in v.by_ref.values():
             if kind not in ("any", str(c.kind)):
                 continue
-            if has(c, name):
+            said = (c.ref, name) in ledger
+            if not said and (name in ASKED.get(c.kind, ()) or has(v, c, name)):
                 seen.append(c.name)
             else:
-                (lacking if (c.ref, name) in ledger else silent).append(f"{c.name}: {name}")
+                (lacking if said else silent).append(f"{c.name}: {name}")
     if silent:
         return "not-shown", [], _few(silent)
-    if lacking:
+    if lacking and not (some and seen):
         return "unknown", [], _few(lacking)
     return ("shown", ["SBOM: " + ", ".join(sorted(wanted))], "") if seen else ("not-shown", [], "the SBOM has no such component")
 
 
-def has(c: Component, element: str) -> bool:
-    """Whether a component states an element."""
+def has(v: View, c: Component, element: str) -> bool:
+    """Whether a component states an element that the ledger does not keep."""
+    if element == "sha512":
+        return not c.local or all(v.digests.get(p, {}).get("sha512") for p in c.files)
     if element in ATTRIBUTES:
         return bool(ATTRIBUTES[element](c))
     return any(c.value(f) is not None for f in GIVEN.get(element, (element,)))

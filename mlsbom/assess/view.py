@@ -104,6 +104,7 @@ class View:
     unread: dict[str, list[tuple[Place, Status, str]]] = field(default_factory=dict)
     formats: dict[str, tuple[str, ...]] = field(default_factory=dict)
     sha256: dict[str, str | None] = field(default_factory=dict)
+    digests: dict[str, dict[str, str]] = field(default_factory=dict)
     texts: set[str] = field(default_factory=set)
     tensors: dict[str, list[TensorTable]] = field(default_factory=dict)
     fingerprinted: set[str] = field(default_factory=set)
@@ -137,6 +138,7 @@ class View:
         for a in self.survey.artifacts:
             self.formats[a.path] = a.formats
             self.sha256[a.path] = a.sha256
+            self.digests[a.path] = dict(a.digests)
         for o in self.observed:
             fact = o.fact
             if isinstance(fact, Text):
