@@ -80,7 +80,7 @@ def _fields(row: dict[str, Any], v: View) -> list[str]:
 
 def _elements(wanted: list[str], v: View, some: bool) -> tuple[str, list[str], str]:
     """Shown where every component of the kind has it; unknown where the ledger says of the others that it is not known."""
-    ledger = {(u.ref, u.field) for u in v.graph.unknowns}
+    ledger = {(u.ref, u.field) for u in v.graph.unknowns if u.reason != "conflict"}  # of a conflict both values are stated
     lacking: list[str] = []
     silent: list[str] = []
     seen: list[str] = []

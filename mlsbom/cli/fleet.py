@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,7 +116,8 @@ def ingest_command(paths: tuple[str, ...], url: str, form: str) -> None:
 @click.option("--license", "license_", help="A licence by identifier, or part of it.")
 @click.option("--clause", help="A clause of licences: CLAUSE, or CLAUSE=TEXT.")
 @click.option("--model", help="A model or data set anywhere in the chain.")
-@click.option("--lineage", help="A reference model whose weights a target's derive from, or a fingerprint file.")
+@click.option("--lineage", help="A reference model whose weights a target's derive from.")
+@click.option("--fingerprint", type=click.Path(exists=True, dir_okay=False), help="A fingerprint file: targets with an equal one.")
 @click.option("--endpoint", help="A host, or any below it, that code or configuration calls.")
 @click.option("--supplier", help="Who supplies a model, data set or service.")
 @click.option("--signature", help="verified, invalid, unverifiable, unsigned, ...")
@@ -208,8 +210,8 @@ def reassess_command(url: str, form: str, profile: str | None) -> None:
         else:
             for row in result["changed"]:
                 click.echo(_alert(row))
-            for row in result["bytes_needed"]:
-                click.echo(safe(f"{'scan again':18} {row['target']}: {row['why']}", 300))
+            for why, count in Counter(row["why"] for row in result["bytes_needed"]).items():
+                click.echo(f"{count} targets are to be scanned again: {why}")
             changed = f"{len(result['changed'])} of {result['of']} targets changed"
             click.echo(f"{changed}, {result['assessed']} looked at, {result['elapsed_ms'] / 1000:.1f} s")
     exit_with(1 if result["changed"] else 3 if result["bytes_needed"] else 0)

@@ -47,6 +47,7 @@ WEIGHT_SUFFIXES = frozenset(
         "msgpack",
     }
 )
+STRUCTURED = WEIGHT_SUFFIXES - {"bin", "pb"}  # what may be raw numbers is opaque by nature; of the others something must be wrong
 MEMBER_DIGEST = 64 << 20  # members larger than this are weights; their archive's digest covers them
 FAR_MEMBER_DIGEST = 1 << 20
 READ_BY_NATURE = frozenset({"text", "pointer"})  # where no inspector asks for more, having identified it is having read it
@@ -104,14 +105,17 @@ class Driver:
             self._run(row, blob, place, formats, budget, tables)
         if tables and self._sketch and blob.near and not place.member:
             self._fingerprint(blob, place, formats, tables, budget)
+        suffix = (place.member or place.path).rsplit(".", 1)[-1].lower()
         if formats == ("empty",):
-            suffix = (place.member or place.path).rsplit(".", 1)[-1].lower()
             if suffix in WEIGHT_SUFFIXES:
                 self.record(place, "identify", Shortfall(status=Status.PARTIAL, reason=f"is empty: a .{suffix} file holds something"))
+        elif formats == ("unknown",):  # whatever searched it, nothing read it
+            if suffix in STRUCTURED:
+                self.record(place, "identify", Shortfall(status=Status.PARTIAL, reason=f"is no .{suffix} file: its bytes fit no known format"))
+            else:
+                self.record(place, "identify", Shortfall(status=Status.OPAQUE, reason="no reader for this format (unknown)"))
         elif not ran and FAMILY.get(formats[0] if formats else "", "") not in READ_BY_NATURE:
-            self.record(
-                place, "identify", Shortfall(status=Status.OPAQUE, reason=f"no reader for this format ({', '.join(formats) or 'unknown'})")
-            )
+            self.record(place, "identify", Shortfall(status=Status.OPAQUE, reason=f"no reader for this format ({', '.join(formats)})"))
 
     def _triggered(self, row: Row, blob: Blob, place: Place) -> bool:
         try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import hmac
+import io
 import ipaddress
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +21,19 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 TEMPLATE: Final = Path(__file__).resolve().parent / "serve.html.j2"
-KINDS: Final = ("package", "wave", "sha256", "model", "license", "endpoint", "signature")
+KINDS: Final[dict[str, str]] = {
+    "package": "litellm==1.82.7, torch<2.6, npm:keyv",
+    "wave": "the name of a wave of poisoned releases",
+    "sha256": "the digest of a file",
+    "model": "org/name, anywhere in the chain",
+    "lineage": "a reference model whose weights were found",
+    "license": "apache-2.0, or part of a name",
+    "clause": "noncommercial, or another clause",
+    "endpoint": "a host that is called",
+    "supplier": "who supplies a model, data set or service",
+    "signature": "unsigned, verified, invalid, unverifiable",
+}
+"""What a responder may ask by, with an example. A feed or a fingerprint is a file of the server, so it is not asked for here."""
 MOST: Final = 2000
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -41,7 +56,7 @@ def loopback(host: str) -> bool:
 
 
 def application(
-    url: str, token: str | None = None, hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]", "testserver")
+    url: str, token: str | None = None, hosts: tuple[str, ...] = ("localhost", "127.0.0.1")
 ) -> Starlette:
     """The application. Without a token only requests for one of `hosts` are answered: no page elsewhere can reach a loopback server by a
     name of its own."""
@@ -109,6 +124,7 @@ def application(
             hits=hits[:MOST],
             more=max(0, len(hits) - MOST),
             targets=len({h["target"] for h in hits}),
+            counts=Counter(h["verdict"] for h in hits),
             totals=totals,
             packs=shared().date,
         )
@@ -124,9 +140,6 @@ def application(
             return JSONResponse({"error": str(e), "remedy": e.remedy}, 400)
 
     def table(request: Request) -> Response:
-        import csv
-        import io
-
         from mlsbom.export.csv import cell
 
         kind, value = question(request)

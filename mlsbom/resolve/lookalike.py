@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -27,10 +26,12 @@ from mlsbom.model import (
     Status,
     Survey,
 )
+from mlsbom.packages.imports import Imports, load
 from mlsbom.packages.similarity import Index, Target
 from mlsbom.packages.slips import WORDS, kind_of, strip
 from mlsbom.packages.verdict import Judge, Verdict
 from mlsbom.resolve import Asked
+from mlsbom.resolve.imports import declared_names, explained, modules_of
 from mlsbom.resolve.malicious import judge_of
 
 TYPOSQUAT = Rule(id="PACKAGE-TYPOSQUAT", title="The name of a dependency looks like a better known one", severity=Severity.HIGH)
@@ -58,7 +59,7 @@ def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterato
     for place, fact in dependencies:
         if not fact.project and fact.name not in own and (found := _package(place, fact, judge)):
             yield Observed(place=place, by=BY, fact=found)
-    yield from _imports(survey, graph, dependencies, judge)
+    yield from _imports(survey, graph, load(packs), judge)
     try:
         yield from _hub(survey, Hub(packs.toml("names/hub.toml")))
     except PackError as e:
@@ -67,8 +68,8 @@ def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterato
 
 def _package(place: Place, fact: Dependency, judge: Judge) -> Finding | None:
     """The finding on one dependency's name. What does not come from an index may have any name; only a look-alike of it counts."""
-    if fact.scope is Scope.UNDECLARED:
-        return None
+    if fact.scope is Scope.UNDECLARED or fact.source in ("editable", "path"):
+        return None  # a folder of the target has whatever name it likes
     if fact.ecosystem == "npm" and fact.source == "vcs" and fact.scope is Scope.OPTIONAL:
         because = f"{fact.name} is an optional dependency from a repository; whether its commit is on any branch cannot be told offline"
         return REVIEW.finding(because, evidence=fact.evidence, subject=f"npm/{fact.name}", sure=Confidence.LOW)
@@ -94,20 +95,15 @@ def _package(place: Place, fact: Dependency, judge: Judge) -> Finding | None:
 # --- imports -----------------------------------------------------------------------------------------------------------------------
 
 
-def _imports(survey: Survey, graph: Graph, dependencies: list[tuple[Place, Dependency]], judge: Judge) -> Iterator[Observed]:
+def _imports(survey: Survey, graph: Graph, table: Imports, judge: Judge) -> Iterator[Observed]:
     """Imports that no dependency, module of the target or table explains, where the literal name would be what a reader installs."""
-    explained = (
-        {f.name.replace("-", "_") for _, f in dependencies if f.ecosystem in ("pypi", "conda")} | sys.stdlib_module_names | _modules(survey)
-    )
+    declared, modules, own = declared_names(survey), modules_of(survey), _modules(survey)
     mapped = {(e.path, e.member, e.line) for c in graph.components if c.kind is Kind.PACKAGE for e in c.evidence}
     seen: set[tuple[Place, str]] = set()
     for o in survey.observed:
-        if (
-            not isinstance(o.fact, Import)
-            or o.fact.module.lower() in explained
-            or o.fact.module in explained
-            or (o.place, o.fact.module) in seen
-        ):
+        if not isinstance(o.fact, Import) or o.fact.module in own or (o.place, o.fact.module) in seen:
+            continue
+        if explained(o.fact, o.place, table, declared, modules):
             continue
         if (o.place.path, o.place.member, o.fact.evidence.line) in mapped:
             continue

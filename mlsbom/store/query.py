@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import time
@@ -41,6 +42,7 @@ class Question:
     clause: str | None = None
     model: str | None = None
     lineage: str | None = None
+    fingerprint: str | None = None
     endpoint: str | None = None
     supplier: str | None = None
     signature: str | None = None
@@ -293,12 +295,7 @@ def _model(db: Database, value: str) -> list[Hit]:
 
 
 def _lineage(db: Database, value: str) -> list[Hit]:
-    """A reference by name (whose weights a target's are a copy of, or derive from), or a fingerprint's file (equal ones)."""
-    if Path(value).is_file():
-        import base64
-
-        content = base64.b64encode(Path(value).read_bytes())
-        return _digests(db, hashlib.sha256(content).digest(), "equal fingerprint")
+    """A reference by name, of which a target's weights are a copy or from which they derive."""
     rows = db.all(
         "SELECT t.uri, l.reference, l.verdict, l.log10_p, l.suspect, t.first_seen FROM name n JOIN lineage l ON l.name = n.id "
         "JOIN target t ON t.id = l.target WHERE n.kind = 'reference' AND n.name LIKE ? ESCAPE '\\'",
@@ -310,6 +307,15 @@ def _lineage(db: Database, value: str) -> list[Hit]:
         for uri, name, found, p, path, since in rows
         if found in (*strong, "review", "candidate-family")
     ]
+
+
+def _fingerprint(packs: Packs, path: str) -> Callable[[Database], list[Hit]]:
+    """The file of a fingerprint: targets with an equal one."""
+    try:
+        content = base64.b64encode(Path(path).read_bytes())
+    except OSError as e:
+        raise UsageError(f"{path}: cannot be read: {e.strerror}", remedy="make one with: mlsbom lineage fingerprint MODEL -o FILE") from e
+    return lambda db: _digests(db, hashlib.sha256(content).digest(), "equal fingerprint")
 
 
 def _endpoint(db: Database, value: str) -> list[Hit]:
@@ -348,5 +354,10 @@ _SEARCH: Final[dict[str, Callable[[Database, str], list[Hit]]]] = {
     "supplier": _supplier,
     "signature": _signature,
 }
-_PREPARE: Final[dict[str, Callable[[Packs, str], Callable[[Database], list[Hit]]]]] = {"feed": _feed, "wave": _wave, "clause": _clause}
+_PREPARE: Final[dict[str, Callable[[Packs, str], Callable[[Database], list[Hit]]]]] = {
+    "feed": _feed,
+    "wave": _wave,
+    "clause": _clause,
+    "fingerprint": _fingerprint,
+}
 """Questions that read data packs or files first; that time is not the store's."""

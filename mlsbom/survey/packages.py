@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlsbom.model import Dependency, Kind, Observed, Scope, Specifier
+from mlsbom.model import Dependency, Kind, Observed, Reference, Role, Scope, Specifier
 from mlsbom.survey.drafts import Draft, Workshop, source_of
 from mlsbom.survey.identity import package_purl
 from mlsbom.survey.units import folder_of
@@ -11,8 +11,11 @@ from mlsbom.survey.units import folder_of
 def fold_packages(observed: tuple[Observed, ...], shop: Workshop, root: Draft) -> None:
     """Make the package components, their edges from the project (or the root) that asks for them, and from packages to packages."""
     mentions: dict[tuple[str, str], list[Observed]] = {}
+    tools = {(o.place, o.fact.evidence.line, o.fact.name) for o in observed if isinstance(o.fact, Reference) and o.fact.role is Role.TOOL}
     for o in observed:
         if isinstance(o.fact, Dependency) and o.fact.name:
+            if (o.place, o.fact.evidence.line, o.fact.written or o.fact.name) in tools:
+                continue  # the package that an agent starts is shown as that tool, with the package's purl
             mentions.setdefault((o.fact.ecosystem, o.fact.name), []).append(o)
     made: dict[tuple[str, str], list[Draft]] = {}
     projects: dict[str, Draft] = {}

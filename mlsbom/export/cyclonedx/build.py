@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, Final
 
+from mlsbom.export.cyclonedx import regime
 from mlsbom.export.cyclonedx.component import component, file_components, properties, service
 from mlsbom.export.cyclonedx.values import clean, prop
 from mlsbom.export.index import Index
@@ -42,6 +43,7 @@ def build(a: Assessment, version: str) -> Tree:
     }
     nested = [f["bom-ref"] for c in tree["components"] for f in c.get("components", [])]
     tree["dependencies"] += [{"ref": ref, "dependsOn": []} for ref in nested]
+    regime.apply(tree, index)
     whole: Tree = clean(tree)
     return whole
 

@@ -13,7 +13,7 @@ from mlsbom.errors import Malformed
 from mlsbom.formats import json
 from mlsbom.inspectors import Context, Yield
 from mlsbom.judges import marks
-from mlsbom.model import Confidence, Evidence, Kind, Mark, Phase, Reference, Role, Rule, Severity, Technique
+from mlsbom.model import Confidence, Evidence, Mark, Phase, Rule, Severity, Technique
 
 STARTUP = Rule(id="STARTUP-HOOK", title="A file runs whenever the interpreter starts", severity=Severity.HIGH)
 TOOL = Rule(id="TOOL-HOOK", title="Opening the folder in a tool runs a command", severity=Severity.MEDIUM)
@@ -167,16 +167,7 @@ def _servers(root: dict[str, Any]) -> Iterator[Yield]:
             continue
         args = server.get("args") if isinstance(server.get("args"), list) else []
         command = " ".join(map(str, (server.get("command", ""), *(args or [])))).strip()
-        url = server.get("url") if isinstance(server.get("url"), str) else None
         evidence = Evidence(key=f"mcpServers.{name}", technique=Technique.MANIFEST, confidence=0.9)
-        yield Reference(
-            kind=Kind.AGENT_TOOL,
-            name=str(name)[:200],
-            role=Role.TOOL,
-            url=url,
-            attrs=(("command", command[:300]),) if command else (),
-            evidence=evidence,
-        )
         found = marks.command(command)
         if found and found[0] != "runs a shell command":
             yield TOOL.finding(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from mlsbom.inspectors import hubnames
 from mlsbom.judges import marks
 from mlsbom.model import Confidence, Evidence, Finding, Kind, Reference, Role, Rule, Severity, Statement, Technique
 
@@ -48,12 +49,18 @@ def text_finding(
 
 
 def hub_name(value: str) -> tuple[str, str | None]:
-    """(name, URL) of a model that is given as a name or as an address on a hub."""
-    for prefix in ("https://huggingface.co/", "http://huggingface.co/", "https://hf.co/"):
-        if value.startswith(prefix):
-            parts = value[len(prefix) :].strip("/").split("/")
-            return "/".join(parts[:2]), value
-    return value, value if "://" in value else None
+    """(name, URL) of a model or data set that is given as a name or as an address on a hub."""
+    found = hubnames.hub_name(value) if "://" in value else None
+    return (found.repository if found else value), value if "://" in value else None
+
+
+def stated_base(value: str, key: str, relation: str) -> Reference:
+    """The base that a metadata key names: an edge where it is the name or address of a repository; a word (an architecture, a local file)
+    is no identity and stays a hint."""
+    name, url = hub_name(value)
+    if url or hubnames.hub_name(name, single=True):
+        return base(name, key, relation=relation, url=url)
+    return Reference(kind=Kind.MODEL, name=name[:200], role=Role.HINT, about="file", evidence=seen(key, confidence=0.3))
 
 
 def is_vocabulary(path: str) -> bool:

@@ -11,7 +11,7 @@ from mlsbom.errors import Malformed, TooLarge
 from mlsbom.formats import safetensors
 from mlsbom.formats.tensors import main_dtype
 from mlsbom.inspectors import Context, Yield
-from mlsbom.inspectors.weights.common import METADATA_CODE, base, hub_name, seen, state, text_finding
+from mlsbom.inspectors.weights.common import METADATA_CODE, seen, state, stated_base, text_finding
 from mlsbom.judges import marks
 from mlsbom.model import Kind, LicenseClaim, Reference, Role, Rule, Severity, Shortfall, Status
 
@@ -74,8 +74,7 @@ def _statements(metadata: dict[str, Any]) -> Iterator[Yield]:
         elif key in ("modelspec.license", "license"):
             yield LicenseClaim(value=value, origin="metadata", part="model", about="file", evidence=seen(where))
         elif key in _BASES:
-            name, url = hub_name(value)
-            yield base(name, where, relation=_BASES[key], url=url)
+            yield stated_base(value, where, _BASES[key])
         elif key == "modelspec.tags":
             for tag in value.split(","):
                 yield from state("tag", tag, where)
