@@ -634,6 +634,20 @@ class Item(Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
+class Obligation(Struct, frozen=True, kw_only=True):
+    """One clause of the terms of a component or upstream. `how` the licence is known: text, tag, assumed, unknown; `quote`: its sentence."""
+
+    component: str
+    license: str
+    how: str
+    law: str
+    clause: str
+    value: str = ""
+    quote: str = ""
+    path: str = ""
+    line: int | None = None
+
+
 class Proposal(Struct, frozen=True, kw_only=True):
     """A known model of the same task that could take a component's place: proposed from data, never counted as shown."""
 
@@ -661,4 +675,5 @@ class Assessment(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     items: tuple[Item, ...] = ()
     proposals: tuple[Proposal, ...] = ()
+    obligations: tuple[Obligation, ...] = ()
     regime: str = ""  # the form of SBOM that the profile asks for: "", bsi, kr-skt, g7

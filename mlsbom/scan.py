@@ -14,13 +14,14 @@ from mlsbom.assess.findings import coverage, judged
 from mlsbom.assess.gate import gate
 from mlsbom.assess.items import inexact, items
 from mlsbom.assess.law import laws
+from mlsbom.assess.obligations import obligations
 from mlsbom.assess.proposals import proposals
 from mlsbom.assess.rubric import CRITERIA, grades
 from mlsbom.assess.view import View
 from mlsbom.collect import Observer, Options, collect
 from mlsbom.errors import PackError, UsageError
 from mlsbom.knowledge import Packs, shared
-from mlsbom.model import Assessment, Comparison, Graph, Observed, Place, Severity, Shortfall, SignatureVerdict, Status, Survey
+from mlsbom.model import Assessment, Comparison, Graph, Obligation, Observed, Place, Severity, Shortfall, SignatureVerdict, Status, Survey
 from mlsbom.policy.apply import Decisions, decide
 from mlsbom.policy.attestation import attestations
 from mlsbom.policy.inputs import baseline, vex
@@ -145,6 +146,7 @@ def assess(survey: Survey, settings: Settings | None = None) -> Assessment:
         notes=(*notes, *_void(survey)),
         items=items(view, graded, profile),
         proposals=proposals(view, settings.packs),
+        obligations=_obligations(survey, graph, settings.packs),
         regime=profile.sbom if profile else "",
         gate=gate(
             findings,
@@ -165,6 +167,14 @@ def _algorithms(settings: Settings) -> tuple[str, ...]:
     """The digests to make: those of the caller and those of the profile."""
     asked = load_profile(settings.profile, settings.packs).digests if settings.profile else ()
     return tuple(dict.fromkeys((*settings.algorithms, *asked)))
+
+
+def _obligations(survey: Survey, graph: Graph, packs: Packs) -> tuple[Obligation, ...]:
+    """None where the packs cannot be read: the resolver that needs them has said so."""
+    try:
+        return obligations(survey, graph, packs)
+    except PackError:
+        return ()
 
 
 def requirements(specs: tuple[str, ...]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mlsbom.cli.common import exit_with, write_document
+from mlsbom.cli.config import Configured
 from mlsbom.errors import UsageError
 from mlsbom.sources import cache
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from mlsbom.model import Assessment
 
 
-@click.command(epilog="Exit codes: 0 passed, 1 the gate failed, 2 wrong use, 3 incomplete, 4 nothing to scan.")
+@click.command(cls=Configured, epilog="Exit codes: 0 passed, 1 the gate failed, 2 wrong use, 3 incomplete, 4 nothing to scan.")
 @click.argument("target")
 @click.option(
     "-o",

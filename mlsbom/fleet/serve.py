@@ -86,7 +86,10 @@ def application(
                 return answer
             if not hmac.compare_digest(given.encode(), token.encode()):
                 return PlainTextResponse("a token is needed", 401, {**HEADERS, "WWW-Authenticate": "Bearer"})
-        response: Response = await go(request)
+        try:
+            response: Response = await go(request)
+        except MlsbomError as e:
+            response = PlainTextResponse(str(e), 503)
         response.headers.update(HEADERS)
         return response
 
@@ -158,7 +161,7 @@ def application(
 
     middleware = [Middleware(BaseHTTPMiddleware, dispatch=secure)]
     if token is None:
-        middleware.insert(0, Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts)))
+        middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts)))
     return Starlette(routes=[Route("/", page), Route("/api/query", data), Route("/query.csv", table)], middleware=middleware)
 
 

@@ -19,7 +19,7 @@ _LINK = re.compile(
 _SCHEME = re.compile(r"(?:hf://|hf[-_]hub:(?://)?|huggingface:(?://)?)(?:(datasets|spaces|models)/)?(?P<rest>.+)\Z")
 _FILE = re.compile(
     r"\.(?:pt|pth|bin|ckpt|safetensors|gguf|ggml|onnx|h5|hdf5|keras|pkl|pickle|joblib|npz?|tflite|json|jsonl|ya?ml|toml|txt|csv|tsv|parquet"
-    r"|arrow|py|ipynb|md|zip|tar|gz|tgz|zst|png|jpe?g|wav|mp3|flac|mp4|xml|html?|log|lock|cfg|ini|sh|model|engine|plan|proto|pb|jit)\Z",
+    r"|arrow|nemo|mar|msgpack|pdparams|mlmodel|params|trt|task|feather|tfrecord|py|ipynb|md|zip|tar|gz|tgz|zst|png|jpe?g|wav|mp3|flac|mp4|xml|html?|log|lock|cfg|ini|sh|model|engine|plan|proto|pb|jit)\Z",
     re.I,
 )
 _LOCAL: Final = frozenset(

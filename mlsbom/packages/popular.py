@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from mlsbom.knowledge import Packs
@@ -15,14 +16,20 @@ ECOSYSTEMS: Final[tuple[str, ...]] = ("pypi", "npm")
 """Ecosystems with a list of popular names."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Popular:
-    """The popular names of one ecosystem: `ranks` by normalised name, `watch` the watch-list, `index` over all targets."""
+    """The popular names of one ecosystem: `ranks` by normalised name, `watch` the watch-list, `aliases` what people type for them."""
 
     ecosystem: str
     ranks: dict[str, int]
     watch: frozenset[str]
-    index: Index
+    aliases: dict[str, str]
+    watch_rank: int
+
+    @cached_property
+    def index(self) -> Index:
+        """All targets, indexed when the first name is compared: most scans meet popular names alone and never need it."""
+        return Index.of(targets(self.ranks, self.aliases, self.watch, self.watch_rank, self.ecosystem))
 
 
 def targets(ranks: dict[str, int], aliases: dict[str, str], watch: frozenset[str], watch_rank: int, ecosystem: str) -> Iterator[Target]:
@@ -52,7 +59,7 @@ def _load(packs: Packs, ecosystem: str) -> Popular:
     extra = packs.toml("names/aliases.toml")
     watch = frozenset(extra["watch"][ecosystem])
     aliases = {name: means for name, means in extra["alias"][ecosystem].items() if means in ranks}
-    return Popular(ecosystem, ranks, watch, Index.of(targets(ranks, aliases, watch, extra["watch"]["rank"], ecosystem)))
+    return Popular(ecosystem, ranks, watch, aliases, extra["watch"]["rank"])
 
 
 def words(packs: Packs) -> Words:

@@ -138,9 +138,11 @@ class Judge:
         skip = known.ranks if "popular" not in self.without else {}
         plain = sorted(n for n in {str(normalise(n, ecosystem)) for n in names if n.isascii()} if n not in skip and n not in known.watch)
         asked = [(slips.comparable(n, ecosystem), n, known.ranks.get(n)) for n in plain if (n, ecosystem, False) not in self._named]
+        if len(asked) < BULK:
+            return
         model = self._have("popular", lambda: popular.model(self.packs))
         words = self._have("popular", lambda: popular.words(self.packs))
-        if len(asked) >= BULK and model is not None and words is not None:
+        if model is not None and words is not None:
             known.index.prepare(sorted({comparable for comparable, _, _ in asked}))
             self._matches.update(best_of_many(asked, known.index, words, model))
 

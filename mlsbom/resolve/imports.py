@@ -43,6 +43,8 @@ class Modules:
     """The Python modules of one target or archive: for every folder, the names that can be imported from it."""
 
     folders: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    loose: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Folders without `__init__.py`: an installed package of that name wins over them (PEP 420, "Specification")."""
 
     def add(self, path: str) -> None:
         """Note a file: its stem in its folder, and every folder above it as a package of the one above."""
@@ -52,16 +54,22 @@ class Modules:
         self.folders[folder].add(base.split(".", 1)[0])
         while folder:
             above, name = posixpath.split(folder)
-            if name in self.folders[above]:
+            known = name in self.loose[above]
+            self.loose[above].add(name)
+            if base.startswith("__init__."):
+                self.folders[above].add(name)
+                base = ""
+            elif known:
                 return
-            self.folders[above].add(name)
             folder = above
 
-    def has(self, module: str, importer: str) -> bool:
-        """Whether a file can import a module of the target: from its own folder, one above, or the source folder beside one of these."""
+    def has(self, module: str, importer: str, *, loose: bool) -> bool:
+        """Whether a file can import a module of the target: from its own folder, one above, or the source folder beside one of these.
+        `loose`: a folder without `__init__.py` counts."""
         folder = posixpath.dirname(importer)
+        tables = (self.folders, self.loose) if loose else (self.folders,)
         while True:
-            if any(module in self.folders.get(posixpath.join(folder, root) if root else folder, ()) for root in _ROOTS):
+            if any(module in t.get(posixpath.join(folder, root) if root else folder, ()) for root in _ROOTS for t in tables):
                 return True
             if not folder:
                 return False
@@ -123,7 +131,7 @@ def explained(fact: Import, place: Place, table: Imports, declared: frozenset[st
     if fact.module in _BUILDERS.get(posixpath.basename(place.member or place.path), ()):
         return True
     own = modules.get(place.path if place.member else "")
-    if own is not None and own.has(fact.module, place.member or place.path):
+    if own is not None and own.has(fact.module, place.member or place.path, loose=not table.candidates(fact.module)):
         return True
     if str(names.pypi(fact.module)) in declared:
         return True

@@ -172,6 +172,11 @@ class Sources:
                 return exact or here
         return []
 
+    def packaged(self, paths: set[str]) -> tuple[list[Claim], list[Document]]:
+        """What distributions' metadata at these paths state, and the texts beside them: for a model that goes by its package."""
+        claims = [c for rows in self.packages.values() for c in rows if c.place.path in paths]
+        return claims, [d for d in self.texts if d.place.path in paths]
+
     def cards(self, folder: str) -> list[Claim]:
         """The card claims of the nearest folder upward that has one."""
         for at in upward(folder):

@@ -253,6 +253,8 @@ def subjects(sources: Sources, components: tuple[Component, ...], variants: set[
             claims = [x for x in sources.claims if x.origin == "card" and x.about == "owner" and folder_of(x.place) == c.unit]
             if claims or c.files or c.ref in derived:
                 texts = sources.governing(c.unit, ("model",))
+                if not claims and not texts:
+                    claims, texts = sources.packaged({x.source.path for x in c.licenses})
                 above = bool(c.unit) and not claims and not any(folder_of(d.place) == c.unit for d in texts)
                 subject = _subject(sources, c, "model", c.unit, claims or (sources.cards(c.unit) if above else []), texts)
                 subject.inherited = above and bool(subject.claims or texts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ class Database:
         self.url = url
         self.postgres = url.startswith(("postgresql://", "postgres://"))
         if not self.postgres and not url.startswith("sqlite:///"):
-            raise UsageError(f"no database URL: {url}", remedy="sqlite:///FILE or postgresql://USER@HOST/NAME")
+            raise UsageError(f"no database URL: {shown(url)}", remedy="sqlite:///FILE or postgresql://USER@HOST/NAME")
         self._connection: Any = self._open_postgres(readonly) if self.postgres else self._open_sqlite(readonly)
         try:
             self._prepare(readonly)
@@ -60,7 +61,8 @@ class Database:
             raise UsageError("a PostgreSQL store needs psycopg", remedy="pip install 'mlsbom[postgres]'") from e
         try:
             connection = psycopg.connect(self.url, autocommit=True, connect_timeout=20)
-            connection.read_only = readonly
+            if readonly:
+                connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
         except psycopg.Error as e:
             raise NetworkError(f"the database does not answer: {_line(e)}", remedy="is it up, and is the URL right?") from e
         return connection
@@ -68,7 +70,7 @@ class Database:
     def _prepare(self, readonly: bool) -> None:
         form = self._form()
         if form is None and readonly:
-            raise UsageError(f"{self.url}: is no store", remedy="make one with: mlsbom fleet ingest DIR --db " + self.url)
+            raise UsageError(f"{shown(self.url)}: is no store", remedy="make one with: mlsbom fleet ingest DIR --db " + shown(self.url))
         if form is None:
             with self.write(lock=False):
                 if self.postgres:
@@ -80,7 +82,7 @@ class Database:
             form = self._form()
         if form != FORM:
             why = f"is a store of form {form}, this version reads form {FORM}"
-            raise UsageError(f"{self.url}: {why}", remedy="make it anew from the documents")
+            raise UsageError(f"{shown(self.url)}: {why}", remedy="make it anew from the documents")
 
     def _form(self) -> str | None:
         """The form of the store; None where there is none yet."""
@@ -158,6 +160,11 @@ class Database:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+def shown(url: str) -> str:
+    """A URL without its password."""
+    return re.sub(r"(//[^:/@]*):[^@]*@", r"\1:***@", url)
 
 
 def _line(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from mlsbom.packages.spans import holds
@@ -27,6 +28,20 @@ def verdict(ecosystem: str, version: str | None, specifier: str | None, bad: tup
     if pin is not None:
         return AFFECTED if any(holds(b, pin, ecosystem) if b[:1] in "<>" else same(pin, b, ecosystem) for b in bad) else None
     try:
-        return POSSIBLY if any(b[:1] in "<>" or admits(specifier or "", b, ecosystem) for b in bad) else None
+        admitted = any(_meets(specifier or "", b, ecosystem) if b[:1] in "<>" else admits(specifier or "", b, ecosystem) for b in bad)
+        return POSSIBLY if admitted else None
     except InvalidSpecifier:
         return POSSIBLY
+
+
+def _meets(specifier: str, span: str, ecosystem: str) -> bool:
+    """Whether a range and a span (`>=1,<2`) may have a version in common: of PEP 440 it is enough to try every bound that either names, and a
+    version right after each. Of other ecosystems it is not known without the list of versions."""
+    if ecosystem != "pypi":
+        return True
+    bounds = re.findall(r"[0-9][^\s,<>=!~*]*", f"{specifier},{span}")
+    plain = [b.rstrip(".") for b in bounds if re.fullmatch(r"[0-9.]+", b)]
+    if len(plain) < len(bounds):
+        return True
+    tried = {"0", *plain, *(f"{b}.0.0.1" for b in plain)}
+    return any(admits(specifier, v, ecosystem) and holds(span, v, ecosystem) for v in tried)

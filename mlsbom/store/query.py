@@ -189,13 +189,14 @@ def _indicators(db: Database, indicators: Iterable[tuple[str, str]]) -> list[Hit
     return hits
 
 
+MARKS: Final = (
+    "SELECT t.uri, n.name, m.path, m.line, t.first_seen FROM name n JOIN mark m ON m.name = n.id JOIN target t ON t.id = m.target WHERE "
+)
+
+
 def _marks(db: Database, value: str, how: str) -> list[Hit]:
-    rows = db.all(
-        "SELECT t.uri, m.path, m.line, t.first_seen FROM name n JOIN mark m ON m.name = n.id JOIN target t ON t.id = m.target "
-        "WHERE n.name = ? AND n.kind = 'mark'",
-        (short(value),),
-    )
-    return [_hit(uri, AFFECTED, value, path=path, line=line, since=since, how=how) for uri, path, line, since in rows]
+    rows = db.all(MARKS + "n.name = ? AND n.kind = 'mark'", (short(value),))
+    return [_hit(uri, AFFECTED, name, path=path, line=line, since=since, how=how) for uri, name, path, line, since in rows]
 
 
 def _unknown(db: Database) -> list[dict[str, Any]]:
@@ -262,9 +263,9 @@ def _clause(packs: Packs, value: str) -> Callable[[Database], list[Hit]]:
         for number, name in db.all("SELECT id, name FROM name WHERE kind = 'license'"):
             for part in re.split(r"[\s()]+", name):
                 facts = table.get(table.ids[part]) if part in table.ids else None
-                said = facts.clauses.get(clause, "") if facts else ""
-                if said and said not in ("no", "none") and wanted in said.lower():
-                    found[number], why[number] = name, f"{clause}: {said}"
+                said = facts.clauses.get(clause) if facts else None
+                if said is not None and wanted in said.lower():
+                    found[number], why[number] = name, f"{clause}: {said}" if said else clause
         return _licensed(db, found, why)
 
     return search
@@ -324,6 +325,8 @@ def _endpoint(db: Database, value: str) -> list[Hit]:
     below = "%." + _like(host)[1:-1]
     rows = _components(db, "n.kind = 'service' AND (n.name = ? OR n.name LIKE ? ESCAPE '\\')", (host, below))
     hits = [_hit(r[0], AFFECTED, r[1], path=r[4], line=r[5], since=r[6], how=r[3], supplier=r[7]) for r in rows]
+    rows = db.all(MARKS + "n.kind = 'mark' AND m.kind = 'host' AND n.name LIKE ? ESCAPE '\\'", (below,))
+    hits += [_hit(uri, AFFECTED, name, path=path, line=line, since=since, how="named in a text") for uri, name, path, line, since in rows]
     return hits + _marks(db, host, "named in a text")
 
 

@@ -191,6 +191,7 @@ def document(a: Assessment) -> dict[str, Any]:
         "notes": a.notes,
         "items": list(a.items),
         "proposals": list(a.proposals),
+        "obligations": list(a.obligations),
         "facts": {"form": FORM, "created": s.created, "source": s.target.source, "name": s.target.name, "observed": s.observed},
     }
 

@@ -81,7 +81,13 @@ def render(assessment: Assessment, version: str) -> bytes:
     _leaf(metadata, "timestamp", m["timestamp"])
     _value(metadata, "lifecycles", m.get("lifecycles"))
     tools = ET.SubElement(metadata, "tools")
-    _components(tools, m["tools"]["components"])
+    if isinstance(m["tools"], list):  # the older form, which some regimes ask for
+        for row in m["tools"]:
+            one = ET.SubElement(tools, "tool")
+            for key, value in row.items():
+                _leaf(one, key, value)
+    else:
+        _components(tools, m["tools"]["components"])
     _component(metadata, m["component"])
     _properties(metadata, m.get("properties"))
     _components(root, tree.get("components", []))

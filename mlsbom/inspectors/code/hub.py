@@ -124,6 +124,8 @@ def _reference(call: Call, loader: Loader, node: ast.expr, written: Written) -> 
     text, kind, hub = written.text.strip(), loader.kind, loader.hub
     if kind == Kind.DATASET and hub == "huggingface" and text.lower() in BUILDERS:
         return None
+    if hub == "hf-scheme" and not text.startswith("hf://"):  # a path anywhere else
+        return None
     what = call.text(call.keyword("repo_type")) or ("dataset" if call.last.startswith("dataset_") else "")
     found = None
     if hub != "openai-clip":  # its names have a slash of their own (`ViT-L/14`)
@@ -168,6 +170,11 @@ def _other_hub(text: str, loader: Loader, hub: str) -> tuple[str, str, str | Non
     if hub == "torch-hub":
         name, _, version = text.partition(":")
         return (name, hub, version or None) if hubnames.hub_name(name) else None
+    if hub == "keras" and (preset := re.match(r"kaggle://([\w.-]+(?:/[\w.-]+)+?)(?:/(\d+))?\Z", text)):
+        return preset[1], "kaggle", preset[2]
+    if hub == "tfds":
+        named = re.match(r"([A-Za-z][\w-]*(?:/[\w.-]+)?)(?::(\d[\w.*]*))?\Z", text)
+        return (named[1], hub, named[2]) if named else None
     if hub == "tfhub":
         link = _TFHUB.match(text)
         return (link[1], hub, link[2]) if link else None
@@ -217,19 +224,20 @@ def _attrs(call: Call, loader: Loader, text: str, version: str | None) -> tuple[
 def _data_files(call: Call) -> Iterator[Reference]:
     """The URLs and hub files that `load_dataset` is told to read."""
     node = call.keyword("data_files", "data_dir")
-    for part in _flat(node) if node is not None else ():
+    for part in flat(node):
         for written in call.texts(part):
             yield from data_url(call, part, written)
 
 
-def _flat(node: ast.expr) -> Iterator[ast.expr]:
+def flat(node: ast.expr | None) -> Iterator[ast.expr]:
+    """The values of literal mappings and lists, however deep; anything else as it stands."""
     if isinstance(node, ast.Dict):
         for value in node.values:
-            yield from _flat(value)
+            yield from flat(value)
     elif isinstance(node, (ast.List, ast.Tuple)):
         for value in node.elts:
-            yield from _flat(value)
-    else:
+            yield from flat(value)
+    elif node is not None:
         yield node
 
 

@@ -45,6 +45,10 @@ _DYNAMIC = ("import_module", "__import__")
 _CATCHES: Final = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
 
+_NAMESPACES: Final = frozenset({"google", "google.cloud", "azure", "azure.ai", "azure.cognitiveservices", "pyannote", "ruamel"})
+"""Packages that several distributions share: what is imported from them says which one."""
+
+
 @dataclass(slots=True)
 class Found:
     """One top-level module: dotted names, the line to cite, whether every mention is optional."""
@@ -154,15 +158,25 @@ def scan(text: str) -> dict[str, Found]:
         optional = first > row_start and _in_function(blank, row_start)
         if ends is None:
             ends = [n.start() for n in re.finditer("\n", "\n" + text)]
-        _collect(found, m, bisect_right(ends, m.end("before")), optional)
+        _collect(found, m, blank, bisect_right(ends, m.end("before")), optional)
     return found
 
 
-def _collect(found: dict[str, Found], m: re.Match[str], line: int, optional: bool) -> None:
+def _members(module: str, rest: str) -> set[str]:
+    """The dotted names that `from MODULE import REST` means: of a namespace, each of its members."""
+    if module not in _NAMESPACES:
+        return {module}
+    rest = rest.lstrip(" \t")
+    names = rest[1:].split(")", 1)[0] if rest.startswith("(") else re.split(r"[\n;]", rest, maxsplit=1)[0]
+    found = {part.split(None, 1)[0] for part in names.split(",") if part.strip()}
+    return {f"{module}.{name}" for name in found if name.isidentifier()} or {module}
+
+
+def _collect(found: dict[str, Found], m: re.Match[str], blank: str, line: int, optional: bool) -> None:
     if m["module"]:
         module = m["module"]
         if not module.startswith("."):
-            _add(found, module.split(".", 1)[0], {module}, line, optional)
+            _add(found, module.split(".", 1)[0], _members(module, blank[m.end() :]), line, optional)
         return
     for part in m["names"].split(","):
         name = _NAME.match(part)
@@ -229,7 +243,8 @@ def by_tree(module: ast.Module) -> dict[str, Found]:
                 _add(found, alias.name.split(".", 1)[0], {alias.name}, node.lineno, optional)
         elif isinstance(node, ast.ImportFrom):
             if not node.level and node.module:
-                _add(found, node.module.split(".", 1)[0], {node.module}, node.lineno, optional)
+                names = {f"{node.module}.{a.name}" for a in node.names if a.name != "*"} if node.module in _NAMESPACES else {node.module}
+                _add(found, node.module.split(".", 1)[0], names or {node.module}, node.lineno, optional)
         elif isinstance(node, ast.Call) and (name := _dynamic(node)):
             _add(found, name.split(".", 1)[0], {name}, node.lineno, optional)
         inner = optional or _optional(node)

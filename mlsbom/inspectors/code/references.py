@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from mlsbom.blob import Blob
 from mlsbom.formats import python
 from mlsbom.inspectors import Context, Yield, providers
-from mlsbom.inspectors.code import hub, web
+from mlsbom.inspectors.code import constants, hub, web
 from mlsbom.inspectors.code.calls import Code
 from mlsbom.inspectors.code.hosted import Hosted, shown_url
 from mlsbom.model import Kind, Reference, Role, Rule
@@ -22,17 +22,18 @@ RULES: tuple[Rule, ...] = ()
 
 _VARIABLE = re.compile(r"(?:_URL|_BASE|_ENDPOINT|_HOST|_URI|_DSN)\Z")
 _ADDRESS = frozenset(
-    {"openai.api_base", "openai.base_url", "openai.azure_endpoint", "litellm.api_base", "openai.api_host", "litellm.api_url"}
+    {"openai.api_base", "openai.base_url", "openai.azure_endpoint", "litellm.api_base", "openai.api_host", "litellm.api_url", "posthog.host", "posthog.api_host",
+     "analytics.host", "segment.analytics.host", "replicate.base_url", "dashscope.base_http_api_url"}
 )
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     """The references of a Python source."""
-    yield from of_code(Code.of(blob.parsed(python.scopes)))
+    yield from of_code(Code.of(blob.parsed(python.scopes)), context.member or context.path)
 
 
-def of_code(code: Code) -> Iterator[Reference]:
-    """The references of analysed code, each once."""
+def of_code(code: Code, path: str = "") -> Iterator[Reference]:
+    """The references of analysed code, each once. `path` is for hints alone."""
     seen: set[Reference] = set()
     hosted = Hosted()
     asserted = _asserted(code)
@@ -43,6 +44,10 @@ def of_code(code: Code) -> Iterator[Reference]:
             if reference not in seen:
                 seen.add(reference)
                 yield reference
+    for reference in constants.references(code, path, {r.name for r in seen}):
+        if reference not in seen:
+            seen.add(reference)
+            yield reference
     yield from _addresses(code)
     yield from hosted.finish()
 

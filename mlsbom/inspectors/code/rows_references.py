@@ -12,7 +12,8 @@ _STEMS: tuple[bytes, ...] = (
         b"GPT4All insightface lm_eval lighteval nnsight baukit MsDataset segmentation_models ogb evaluate kernels "
         b"custom_pipeline :// openai anthropic mistralai cohere groq together replicate genai generativeai vertexai bedrock "
         b"ollama litellm langchain llama_index dspy pydantic_ai smolagents InferenceClient fal_client dashscope zhipuai voyageai "
-        b"deepgram grpc. gradio wandb mlflow comet_ml neptune clearml swanlab ultralytics rerankers Hooked model= model_ modelId".split()
+        b"deepgram grpc. gradio wandb mlflow comet_ml neptune clearml swanlab ultralytics rerankers Hooked model= model_ modelId MODEL _model model: load_from init_cfg dl_manager "
+        b"checkpoint=".split()
     ),
     b"from clip",
     b"from trl",

@@ -43,6 +43,8 @@ _DEFAULTING = frozenset(
         "environs.Env().str",
     }
 )
+_CLASS_PARSERS = frozenset({"HfArgumentParser", "TrlParser", "H4ArgumentParser", "cli", "ArgumentParser", "wrap", "parse"})
+"""Parsers that take data classes for options: transformers, TRL, tyro, simple_parsing, pyrallis, draccus."""
 _PASSING = frozenset({"builtins.str", "os.path.expandvars", "os.fspath", "builtins.getattr"})
 
 
@@ -127,7 +129,7 @@ class Values:
                     found = True
         if (
             not found
-            and (name := self.names.qualified(node.value, scope))
+            and (name := self.names.qualified(node.value, scope) or (node.value.id if isinstance(node.value, ast.Name) else ""))
             and ("parse_" in name or name.endswith(("args", "opt", "opts", "flags.FLAGS", "cfg")))
         ):
             for default, where in self.options().get(node.attr, ()):
@@ -253,6 +255,9 @@ class Values:
             self._options = {}
             for call, scope in self.scopes.calls:
                 attr = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
+                if attr in _CLASS_PARSERS:
+                    self._class_options(call, self._options)
+                    continue
                 if attr not in ("add_argument", "add_option", "option", "DEFINE_string", "define"):
                     continue
                 flags = [a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
@@ -268,6 +273,15 @@ class Values:
                     )
                     self._options.setdefault(str(dest), []).append((default, scope))
         return self._options
+
+
+    def _class_options(self, call: ast.Call, out: dict[str, list[tuple[ast.expr, Scope]]]) -> None:
+        """The defaults of data classes that are given to a parser, also as a tuple of them."""
+        holders = [e for a in call.args for e in (a.elts if isinstance(a, (ast.Tuple, ast.List)) else [a])]
+        for holder in holders:
+            inner = self._classes.get(holder.id) if isinstance(holder, ast.Name) else None
+            for name, bindings in inner.bindings.items() if inner is not None else ():
+                out.setdefault(name, []).extend((b, inner) for b in bindings if isinstance(b, ast.expr) and inner is not None)
 
 
 def _is_loop_item(node: ast.expr) -> bool:

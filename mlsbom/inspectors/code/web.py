@@ -10,6 +10,7 @@ from mlsbom.inspectors import hubnames, providers
 from mlsbom.inspectors.code.calls import Call, under
 from mlsbom.inspectors.code.hosted import shown_url
 from mlsbom.inspectors.code.hub import data_url
+from mlsbom.inspectors.code.hub import flat as hub_flat
 from mlsbom.inspectors.code.loaders import words
 from mlsbom.inspectors.code.values import Written
 from mlsbom.model import Kind, Reference, Role
@@ -119,6 +120,10 @@ def references(call: Call) -> Iterator[Reference]:
     if (position := _FETCH.get(call.last)) is not None and under(call.name.replace("()", ""), _FETCH_ROOTS):
         yield from _fetched(call, call.argument(position, "url", "origin", "base_url", "id"))
         return
+    if re.search(r"(?:^|\.)dl_manager\.\w*download", call.tail):  # a loading script of `datasets`
+        for node in hub_flat(call.argument(0, "url_or_urls", "urls")):
+            yield from _fetched(call, node)
+        return
     if call.last in _GRPC and (call.name.startswith("grpc.") or call.tail.startswith("grpc.")):
         yield from _grpc(call)
     elif _is_http(call):
@@ -149,7 +154,7 @@ def _http(call: Call) -> Iterator[Reference]:
                 continue
             yield from _service(call, node, url, written, inbound=call.last in ("get", "urlopen", "urlretrieve") and body is None)
             yield from _named(call, node, url, written)
-            if body is not None and providers.is_inference(url) and providers.hosted_in(url) is None:
+            if body is not None and (providers.is_inference(url) or _asks(call)) and providers.hosted_in(url) is None:
                 value, sure = body
                 who, name = providers.routed(value.text)
                 yield Reference(
@@ -163,16 +168,26 @@ def _http(call: Call) -> Iterator[Reference]:
                 )
 
 
+def _body(call: Call) -> ast.expr | None:
+    """The JSON that a call sends."""
+    node = call.keyword("json", "data", "content", "body")
+    dumped = isinstance(node, ast.Call) and node.args and isinstance(node.func, ast.Attribute) and node.func.attr == "dumps"
+    return node.args[0] if dumped and isinstance(node, ast.Call) else node
+
+
+def _asks(call: Call) -> bool:
+    """Whether the JSON that a call sends is a question to a model, whatever the URL says."""
+    body = _body(call)
+    return body is not None and call.entry(body, "messages", "prompt", "input", "inputs", "texts", "query", "contents") is not None
+
+
 def _body_model(call: Call) -> tuple[Written, ast.expr] | None:
     """The `model` of the JSON that a call sends."""
-    for key in ("json", "data", "content", "body"):
-        node = call.keyword(key)
-        if isinstance(node, ast.Call) and node.args and isinstance(node.func, ast.Attribute) and node.func.attr == "dumps":
-            node = node.args[0]
-        if node is not None and (value := call.entry(node, "model", "model_id", "modelId", "engine")) is not None:
-            for written in call.texts(value):
-                if written.whole and re.match(r"[A-Za-z@][\w.:/@-]{1,150}\Z", written.text):
-                    return written, value
+    node = _body(call)
+    if node is not None and (value := call.entry(node, "model", "model_id", "modelId", "engine")) is not None:
+        for written in call.texts(value):
+            if written.whole and re.match(r"[A-Za-z@][\w.:/@-]{1,150}\Z", written.text):
+                return written, value
     return None
 
 

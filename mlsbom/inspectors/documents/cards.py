@@ -14,6 +14,7 @@ from mlsbom.inspectors.documents import card_text, dataset_card, model_card
 from mlsbom.inspectors.documents.common import at as evidence_at
 from mlsbom.inspectors.documents.common import doubled, partial, state
 from mlsbom.inspectors.hubnames import hub_name
+from mlsbom.inspectors.manifests import emit
 from mlsbom.model import Kind, Reference, Role, Rule
 
 RULES: tuple[Rule, ...] = ()
@@ -94,7 +95,12 @@ def _space(front: Located) -> Iterator[Yield]:
     """A space: an application, with the models and data sets that it says it uses."""
     yield from state("name", front.get("title"), "root", confidence=0.5)
     yield from state("description", front.get("short_description"), "root")
-    yield from model_card.licenses(front, "code")
+    yield from model_card.licenses(front, "code", "root")
+    sdk, version = front.get("sdk"), front.get("sdk_version")
+    if sdk is not None and sdk.text in ("gradio", "streamlit"):  # the Space installs it at that version
+        stated = version if version is not None and version.text else sdk
+        pin = f"=={version.text}" if stated is version and version is not None else ""
+        yield emit.dependency("pypi", sdk.text, pin, line=stated.line, parser="space-card", key="sdk_version" if pin else "sdk")
     for key, kind in (("models", Kind.MODEL), ("datasets", Kind.DATASET)):
         value = front.get(key)
         for one in value.each() if value is not None else ():

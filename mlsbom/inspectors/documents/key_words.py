@@ -22,7 +22,7 @@ NOT_MODEL = re.compile(
 DATASET = re.compile(
     r"(?:\w+_)?(?:data_?sets?)(?:_(?:name|path|id|repo|repo_id|name_or_path|mixer|list|names|paths|hf|uri))*|(?:train|training|eval|"
     r"evaluation|test|val|valid|validation|calibration|calib|instruct|pretrain|sft|dpo)_(?:data|set|ds|path|file|files|corpus)|"
-    r"hf_dataset|data_path|data_files|data_name|data_id|benchmarks?|eval_tasks"
+    r"hf_dataset|download|download_url|data_url|data_path|data_files|data_name|data_id|benchmarks?|eval_tasks"
 )
 NOT_DATASET = re.compile(
     r".*(?:_dir|_cache|_prepared_path|_type|_num_proc|_workers|_size|_split|_format|_kwargs|_config_name|_text_field|_seed|_columns?|"
@@ -150,4 +150,4 @@ HUB_ORGS = frozenset(
         "upstage",
     }
 )
-DATA_FILE = re.compile(r"\.(?:csv|tsv|json|jsonl|parquet|arrow|ndjson|txt|tar|zip|tar\.gz|zst)\Z", re.I)
+DATA_FILE = re.compile(r"\.(?:csv|tsv|json|jsonl|parquet|arrow|ndjson|txt|tar|tgz|zip|tar\.gz|zst)\Z", re.I)

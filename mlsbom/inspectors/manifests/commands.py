@@ -30,7 +30,10 @@ _INDEX_VARIABLES: Final = {
     "CONDA_CHANNEL_ALIAS": False,
     "PDM_PYPI_URL": False,
 }
-_ENDPOINT = re.compile(r"(?:BASE_URL|API_BASE|API_URL|ENDPOINT|ENDPOINT_URL|INFERENCE_URL|TRACKING_URI|WEBHOOK_URL|_DSN)$")
+_ENDPOINT = re.compile(
+    r"(?!.*(?:DOCS?|HOME|HOMEPAGE|SITE|PUBLIC|FRONTEND|CALLBACK|REDIRECT|LOGO|ICON|DOWNLOAD|SOURCE|RELEASE|REPO|GIT|PROXY)_)"
+    r"(?:\w+_)?(?:URL|URI|API_BASE|BASE|HOST|ENDPOINT|SERVER|WEBHOOK|DSN)$"
+)
 _TELEMETRY = re.compile(r"OTEL|OTLP|SENTRY|TRACKING|TELEMETRY|LANGFUSE|LANGSMITH|WANDB|POSTHOG")
 _URL = re.compile(r"https?://(?:[^@/\s]*@)?([\w.-]+)(?::\d+)?(?:[/?#]\S*)?$")
 _LOCAL_HOST = re.compile(r"127\.[\d.]+|0\.0\.0\.0|.*\.(?:local|internal|svc|localhost)|.*\.svc\.cluster\.local")
@@ -99,7 +102,7 @@ def variable(name: str, value: str, line: int | None, setting: Setting) -> Itera
             )
     elif name.upper() in ("PIP_TRUSTED_HOST", "UV_INSECURE_HOST"):
         yield from emit.untrusted(value, line, name, setting.key)
-    elif _ENDPOINT.search(name.upper()) and (m := _URL.match(value)) and "." in m[1] and not _LOCAL_HOST.fullmatch(m[1]):
+    elif _ENDPOINT.match(name.upper()) and (m := _URL.match(value)) and "." in m[1] and not _LOCAL_HOST.fullmatch(m[1]):
         shown = emit.without_credentials(value)[0]
         yield from emit.credentials(value, line, setting.key)
         role = Role.TELEMETRY if _TELEMETRY.search(name.upper()) else Role.CALLS

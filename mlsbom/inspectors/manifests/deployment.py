@@ -94,6 +94,8 @@ def _document(root: Node, base: str) -> Iterator[Yield]:
             yield from _container(service, Setting(parser="compose", scope=Scope.IMAGE, key=f"services.{name.value}"))
     elif kind is not None and root.get("apiVersion") is not None and kind.kind == "scalar" and kind.value in _WORKLOADS:
         yield from _kubernetes(root, Setting(parser="kubernetes", scope=Scope.IMAGE))
+    elif root.get("run") is not None and (root.get("setup") is not None or root.get("resources") is not None):
+        yield from _task(root)
     elif base.startswith("values") or "values" in base:
         yield from _helm_values(root)
 
@@ -165,7 +167,9 @@ def _environment(node: Node) -> Iterator[tuple[str, tuple[str, int]]]:
         if table is None:
             continue
         if table.kind == "mapping":
-            for k, v in table.value:
+            merged = [v for k, v in table.value if k.kind == "scalar" and k.value == "<<"]
+            tables = [t for m in merged for t in (m.value if m.kind == "sequence" else [m]) if t.kind == "mapping"]
+            for k, v in [pair for t in (*tables, table) for pair in t.value]:
                 if k.kind == "scalar" and v.kind == "scalar":
                     yield k.value, (substitute(v.value, {}), v.line)
             continue
@@ -224,6 +228,31 @@ def _helm_values(root: Node) -> Iterator[Yield]:
         yield from _command_line(words, {}, setting)
         for name, (value, line) in _environment(node):
             yield from commands.variable(name, value, line, setting)
+
+
+def _task(root: Node) -> Iterator[Yield]:
+    """A task of SkyPilot (or dstack): what `setup` installs and `run` serves, its environment, image and accelerators."""
+    setting = Setting(parser="skypilot", scope=Scope.SCRIPT)
+    environment = dict(_environment(root)) | {k.value: (_text(v), v.line) for k, v in _pairs(root.get("envs"))}
+    for name, (value, line) in environment.items():
+        yield from commands.variable(name, value, line, setting)
+    for key in ("setup", "run"):
+        node = root.get(key)
+        if node is not None and node.kind == "scalar":
+            first = node.line + (0 if node.plain or "\n" not in str(node.value) else 1)
+            yield from commands.facts(str(node.value), first, setting, {k: v for k, (v, _) in environment.items()})
+    resources = root.get("resources")
+    image = resources.get("image_id") if resources is not None else None
+    if image is not None and _text(image).startswith("docker:"):
+        yield from emit.image(_text(image).removeprefix("docker:"), image.line, key="resources.image_id")
+    wanted = resources.get("accelerators") if resources is not None else None
+    if wanted is not None and wanted.kind == "scalar":
+        what = f"requests a GPU (accelerators: {_text(wanted)})"[:200]
+        yield Statement(field="infrastructure", value=what, about="root", evidence=emit.place(wanted.line, emit.PINNED, "resources"))
+
+
+def _pairs(node: Node | None) -> list[tuple[Node, Node]]:
+    return [(k, v) for k, v in node.value if k.kind == "scalar"] if node is not None and node.kind == "mapping" else []
 
 
 def _devcontainer(root: Node | None) -> Iterator[Yield]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from mlsbom.inspectors import Yield
+from mlsbom.inspectors import Yield, hubnames, providers
 from mlsbom.inspectors.manifests import emit
 from mlsbom.inspectors.manifests.installers import Setting, words_of
 from mlsbom.inspectors.manifests.shell import Command, Word
@@ -40,6 +40,11 @@ _FILE = re.compile(
 _LOADS = re.compile(
     r"\b(from_pretrained|snapshot_download|hf_hub_download|SentenceTransformer|CrossEncoder|WhisperModel|load_dataset|LLM|TextEmbedding|pipeline)"
     r"\s*\(\s*(?:['\"][\w-]+['\"]\s*,\s*)?(?:(?:repo_id|model|model_name|path|pretrained_model_name_or_path)\s*=\s*)?['\"]([\w.-]+/[\w.-]+)['\"]"
+)
+_FETCHED = re.compile(
+    r"\.(?:(?P<model>pt|pth|bin|ckpt|safetensors|gguf|onnx|h5|keras|tflite|nemo|pdparams|caffemodel|weights)"
+    r"|csv|tsv|jsonl|parquet|arrow|ndjson|tfrecord)(?:\.(?:gz|zst|bz2|xz))?\Z",
+    re.IGNORECASE,
 )
 _HUB_URL = re.compile(r"https?://(?:[^@/\s]*@)?(?:www\.)?(?:huggingface\.co|hf\.co)/(datasets/|spaces/)?([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 
@@ -157,5 +162,36 @@ def in_code(text: str, line: int, setting: Setting) -> Iterator[Yield]:
             yield model_reference(Word(m[2], at), setting, version=revision[1] if revision else None, kind=kind, attrs=attrs)
 
 
-READERS: Final = {"hf": _hub_download, "huggingface-cli": _hub_download, "ollama": _ollama, "git": _git}
+def _fetch(words: Command, setting: Setting) -> Iterator[Yield]:
+    """`curl`, `wget` and their kin: repositories of the hub, and files of weights or data with the service that gives them. What else is
+    fetched (installers, keys, pages) is no part of the inventory."""
+    for word in words[1:]:
+        if not re.match(r"https?://", word.text) or "$" in word.text:
+            continue
+        url = providers.safe_url(word.text)
+        if (found := hubnames.hub_name(url)) is not None:
+            kind = {"dataset": Kind.DATASET, "space": Kind.CODE}.get(found.what, Kind.MODEL)
+            yield model_reference(Word(found.repository, word.line), setting, version=found.revision, kind=kind)
+        elif (m := _FETCHED.search(url)) and not providers.is_loopback(url):
+            kind = Kind.MODEL if m["model"] else Kind.DATASET
+            host = providers.host_of(url)
+            place = emit.place(word.line, setting.confidence, setting.key)
+            yield Reference(kind=kind, name=url, role=Role.USED, url=url, hub="other", evidence=place)
+            yield Reference(kind=Kind.SERVICE, name=host, role=Role.CALLS, url=url, attrs=(("flow", "inbound"),), evidence=place)
+
+
+def _kaggle(words: Command, setting: Setting) -> Iterator[Yield]:
+    """`kaggle datasets download -d OWNER/NAME`, `kaggle competitions download -c NAME`."""
+    if len(words) < 4 or words[1].text not in ("datasets", "competitions", "d", "c") or words[2].text != "download":
+        return
+    wanted = _option(words, "-d", "--dataset", "-c", "--competition") or next(
+        (w.text for w in words[3:] if not w.text.startswith("-")), ""
+    )
+    if re.fullmatch(r"[\w-]+(?:/[\w.-]+)?", wanted):
+        yield model_reference(Word(wanted, words[0].line), setting, kind=Kind.DATASET, hub="kaggle")
+
+
+READERS: Final = {"hf": _hub_download, "huggingface-cli": _hub_download, "ollama": _ollama, "git": _git, "kaggle": _kaggle} | dict.fromkeys(
+    ("curl", "wget", "aria2c", "pget"), _fetch
+)
 """Readers by the name of the program."""

@@ -22,6 +22,13 @@ _BANG = re.compile(r"^[ \t]*(?:\w+\s*=\s*)?!{1,2}(.*)$")
 _MAGIC = re.compile(r"^[ \t]*%((?:pip|conda|mamba|micromamba|uv)\b.*)$")
 _CELL = re.compile(r"^\s*%%(?:bash|sh|script\s+(?:ba)?sh|!)\b.*$")
 _NOT_PYTHON = re.compile(r"(\s*)(?:[!%?]|[\w., ]+=\s*[!%]|[^#'\"]*[\w)\]]\?{1,2}\s*$)")
+_IMAGES = {
+    "pip_install": ("pip", "install"),
+    "uv_pip_install": ("pip", "install"),
+    "apt_install": ("apt-get", "install"),
+    "micromamba_install": ("micromamba", "install"),
+}
+"""Methods of Modal's Image that install, as command lines."""
 _CALLERS = frozenset({"run", "call", "check_call", "check_output", "Popen", "system", "getoutput"})
 
 
@@ -109,10 +116,17 @@ def _cell(source: str, cursor: emit.Cursor, key: str) -> Iterator[Yield]:
 def calls(module: ast.Module, line: Callable[[int], int], setting: Setting) -> Iterator[Yield]:
     """What calls of subprocess, os.system and their kin with literal words install or download. `line`: the line of the file for one of the
     module's."""
+    known = _constants(module)
     for node in ast.walk(module):
         if not (isinstance(node, ast.Call) and isinstance(node.func, (ast.Attribute, ast.Name)) and node.args):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+        if (front := _IMAGES.get(name)) is not None and isinstance(node.func, ast.Attribute):
+            literal = [e for a in node.args for e in (a.elts if isinstance(a, ast.List) else [a])]
+            words = [Word(e.value, line(e.lineno)) for e in literal if isinstance(e, ast.Constant) and isinstance(e.value, str)]
+            if words:
+                yield from commands.of_command([*(Word(w, line(node.lineno)) for w in front), *words], setting)
+            continue
         if name not in _CALLERS:
             continue
         first = node.args[0]
@@ -120,10 +134,28 @@ def calls(module: ast.Module, line: Callable[[int], int], setting: Setting) -> I
             yield from commands.facts(first.value, line(node.lineno), setting)
         elif isinstance(first, ast.List):
             words = [
-                e.value if isinstance(e, ast.Constant) and isinstance(e.value, str) else "python" if _is_python(e) else "$?"
+                e.value
+                if isinstance(e, ast.Constant) and isinstance(e.value, str)
+                else known.get(e.id, "$?")
+                if isinstance(e, ast.Name)
+                else "python"
+                if _is_python(e)
+                else "$?"
                 for e in first.elts
             ]
             yield from commands.of_command([Word(w, line(node.lineno)) for w in words], setting)
+
+
+def _constants(module: ast.Module) -> dict[str, str]:
+    """Texts that the module binds to one name each."""
+    return {
+        n.targets[0].id: n.value.value
+        for n in module.body
+        if isinstance(n, ast.Assign)
+        and isinstance(n.targets[0], ast.Name)
+        and isinstance(n.value, ast.Constant)
+        and isinstance(n.value.value, str)
+    }
 
 
 def _is_python(node: ast.expr) -> bool:

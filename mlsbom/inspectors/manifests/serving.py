@@ -86,11 +86,18 @@ def _cog(root: Node) -> Iterator[Yield]:
     for node in _items(root, "build", "python_requirements"):
         yield ReadAs(path=str(node.value), format="requirements", line=node.line)
     yield from _debian(_items(root, "build", "system_packages"), "cog")
-    yield from _run(_items(root, "build", "run"), "cog")
+    yield from _run([*_items(root, "build", "run"), *_commands(root.get("build"))], "cog")
     for node in _items(root, "image"):
         yield from emit.image(str(node.value), node.line, key="image", attrs=(("use", "output"),))
     if any(str(n.value).lower() == "true" for n in _items(root, "build", "gpu")):
         yield _gpu(_items(root, "build", "gpu")[0], "build.gpu: true")
+
+
+def _commands(build: Node | None) -> list[Node]:
+    """`run: [{command: …, mounts: …}]`."""
+    run = build.get("run") if build is not None else None
+    entries = [e.get("command") for e in run.value if e.kind == "mapping"] if run is not None and run.kind == "sequence" else []
+    return [e for e in entries if e is not None and e.kind == "scalar"]
 
 
 def _gpu(node: Node, what: str) -> Statement:

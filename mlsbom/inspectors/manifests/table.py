@@ -41,20 +41,21 @@ ROWS: tuple[Row, ...] = (
         "inline",
         "*.py",
         formats="python",
-        triggers=(b"# /// script", b"pip install", b'"pip"', b"'pip'", b"huggingface-cli", b"hf download"),
+        triggers=(b"# /// script", b"pip_install", b"pip install", b'"pip"', b"'pip'", b"huggingface-cli", b"hf download", b"subprocess", b"os.system"),
         module="scripts",
     ),
     _row("notebook", "*.ipynb", formats="notebook"),
     _row("dockerfile", "dockerfile containerfile dockerfile.* containerfile.* *.dockerfile *.containerfile", formats="dockerfile"),
+    _row("modelfile", "modelfile modelfile.* *.modelfile"),
     _row(
         "deployment",
         "*.yml *.yaml devcontainer.json .devcontainer.json",
-        triggers=(b"image", b"apiVersion", b"services", b"repository", b"postCreateCommand", b"features"),
+        triggers=(b"image", b"apiVersion", b"services", b"repository", b"postCreateCommand", b"features", b"accelerators", b"setup:"),
     ),
     _row(
         "workflows",
         ".github/workflows/*.yml .github/workflows/*.yaml action.yml action.yaml .gitlab-ci.yml .gitlab-ci.yaml "
-        "azure-pipelines*.yml .circleci/config.yml bitbucket-pipelines.yml .travis.yml buildspec.yml cloudbuild.yaml .drone.yml "
+        "azure-pipelines*.yml .circleci/config.yml bitbucket-pipelines.yml .travis.yml buildspec.yml cloudbuild.yaml cloudbuild.yml .drone.yml "
         ".readthedocs.yaml .readthedocs.yml",
     ),
     _row("npm", "package.json"),

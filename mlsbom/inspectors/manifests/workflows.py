@@ -25,12 +25,15 @@ _IMAGES = frozenset({"image", "container"})
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     """The facts of one pipeline file."""
+    base = (context.member or context.path).rsplit("/", 1)[-1].lower().replace(".yml", ".yaml")
     for document in blob.parsed(yaml.read):
         if document.bomb:
             raise Malformed("aliases expand to more values than a document means: a bomb")
         for path, node in yaml.walk(document.root):
             context.budget.check()
             if node.kind == "mapping":
+                if base == "cloudbuild.yaml" and path and path[-1].startswith("steps"):
+                    yield from _build_step(node)
                 for key, value in node.value:
                     if key.kind == "scalar":
                         yield from _pair(node, key.value, value, ".".join((*path, key.value)))
@@ -65,6 +68,17 @@ def _pair(node: Node, key: str, value: Node, where: str) -> Iterator[Yield]:
         for name, one in value.value:
             if name.kind == "scalar" and one.kind == "scalar" and "$" not in one.value:
                 yield from commands.variable(name.value, one.value, one.line, SETTING)
+
+
+def _build_step(step: Node) -> Iterator[Yield]:
+    """A step of Cloud Build: the image that it runs in, and the command line that a shell is given."""
+    name, args = step.get("name"), step.get("args")
+    if name is not None and name.kind == "scalar" and "$" not in name.value:
+        yield from emit.image(name.value, name.line, attrs=(("use", "ci"),), key="steps.name")
+    words = [a for a in args.value if a.kind == "scalar"] if args is not None and args.kind == "sequence" else []
+    if len(words) > 1 and re.fullmatch(r"-\w*c", str(words[0].value)):
+        first = words[1].line + (0 if words[1].plain or "\n" not in str(words[1].value) else 1)
+        yield from commands.facts(str(words[1].value), first, SETTING)
 
 
 def _uses(value: Node, where: str) -> Iterator[Yield]:

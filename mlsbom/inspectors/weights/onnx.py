@@ -10,7 +10,7 @@ from mlsbom.formats import onnx
 from mlsbom.formats.onnx import Onnx
 from mlsbom.formats.tensors import main_dtype
 from mlsbom.inspectors import Context, Yield
-from mlsbom.inspectors.weights.common import METADATA_CODE, base, hub_name, seen, state, text_finding
+from mlsbom.inspectors.weights.common import METADATA_CODE, seen, state, stated_base, text_finding
 from mlsbom.judges import marks
 from mlsbom.judges.outside import leads_out
 from mlsbom.model import LicenseClaim, Name, Phase, Rule, Severity, Shortfall, Status
@@ -114,7 +114,6 @@ def _describe(read: Onnx) -> Iterator[Yield]:
         if low in ("license", "licence"):
             yield LicenseClaim(value=value[:500], origin="metadata", part="model", about="file", evidence=seen(where))
         elif low in ("base_model", "basemodel", "source_model"):
-            name, url = hub_name(value)
-            yield base(name[:300], where, relation="converted", url=url)
+            yield stated_base(value, where, "converted")
         elif _STATED.get(low):
             yield from state(_STATED[low], value, where)
