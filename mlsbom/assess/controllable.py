@@ -49,7 +49,8 @@ def co2(v: View, c: Component) -> Outcome:
 def _law(v: View, c: Component) -> str:
     """The governing law that its licences name, or that a licence whose text is known names none; "" where that is not known."""
     said = []
-    for row in v.licenses(c):
+    rows = v.licenses(c)
+    for row in [x for x in rows if x.role != "declared"] or rows:
         expression = expression_of(row)
         for identifier in re.findall(r"[\w.+-]+", expression or ""):
             if identifier not in ("AND", "OR", "WITH"):

@@ -74,7 +74,10 @@ def li5(v: View, c: Component) -> Outcome:
 def li6(v: View, c: Component) -> Outcome:
     if c.kind in NONE:
         return NA
-    low = [u.name for u in v.edges(c, "derived-from", "trained-on", "source-dataset") if v.grades.get((C, u.ref), 0) < 2]
+    upstream = v.edges(c, "derived-from", "trained-on", "source-dataset")
+    if not upstream and c.kind == Kind.MODEL and not v.attestation(c, "initialisation"):
+        return not_shown("no upstream is stated, and none is ruled out by an attestation")
+    low = [u.name for u in upstream if v.grades.get((C, u.ref), 0) < 2]
     return not_shown(f"upstream below level 2: {', '.join(sorted(low)[:3])}") if low else passed()
 
 

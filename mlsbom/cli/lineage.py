@@ -39,6 +39,10 @@ def fingerprint(model: str, output: str, form: str) -> None:
     """Write the fingerprint of MODEL, a file or a folder.
 
     It holds names and shapes of tensors, hashes of their values and a few projected rows; no weights, and nothing of this machine.
+
+    \b
+    Examples:
+      mlsbom lineage fingerprint model/ -o model.fp
     """
     from mlsbom import lineage
     from mlsbom.errors import UsageError
@@ -76,6 +80,11 @@ def compare(suspect: str, reference: str, full: bool, signatures: str | None, fo
     """Compare SUSPECT with REFERENCE, each a model or a fingerprint.
 
     Exit code: 1 for copy, derived and review, 3 where nothing could be compared or not all could be read, else 0.
+
+    \b
+    Examples:
+      mlsbom lineage compare model/ model.fp
+      mlsbom lineage compare suspect/ reference/ --full
     """
     from mlsbom import lineage
 
@@ -92,7 +101,13 @@ def compare(suspect: str, reference: str, full: bool, signatures: str | None, fo
 @SIGNATURES
 @FORMAT
 def search(model: str, registry: str | None, signatures: str | None, form: str) -> None:
-    """Compare MODEL, or its fingerprint, with every fingerprint of a registry. What is not listed is no evidence."""
+    """Compare MODEL, or its fingerprint, with every fingerprint of a registry. What is not listed is no evidence.
+
+    \b
+    Examples:
+      mlsbom lineage search model/
+      mlsbom lineage search model.fp --registry fingerprints/
+    """
     from mlsbom import lineage
 
     rows = list(lineage.search(model, registry, packs=_packs(signatures)))

@@ -41,7 +41,14 @@ def command(
     at: str | None,
     form: str,
 ) -> None:
-    """Sign TARGET: a model folder (OpenSSF Model Signing), an SBOM (in place), or any file (a bundle beside it)."""
+    """Sign TARGET: a model folder (OpenSSF Model Signing), an SBOM (in place), or any file (a bundle beside it).
+
+    \b
+    Examples:
+      mlsbom sign model/ --key key.pem
+      mlsbom sign sbom.cdx.json --key key.pem --certificate leaf.pem --chain intermediate.pem
+      mlsbom sign model/ --sigstore --online
+    """
     from mlsbom.verify import sign
 
     result = sign(

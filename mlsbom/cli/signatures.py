@@ -49,7 +49,13 @@ def _today() -> str:
 @TRUST
 @FORM
 def status(signatures: Path | None, trust: tuple[Path, ...], form: str) -> None:
-    """Show each pack with its date, age, source and licence, and who signed them."""
+    """Show each pack with its date, age, source and licence, and who signed them.
+
+    \b
+    Examples:
+      mlsbom signatures status
+      mlsbom signatures status --format json
+    """
     from datetime import date
 
     from mlsbom.knowledge.signing import signer, trusted
@@ -109,7 +115,13 @@ def _signed(who: str | None, local: str | None) -> str:
 @click.option("--signed", is_flag=True, help="Fail where no trusted key signed the index.")
 @FORM
 def verify(signatures: Path | None, trust: tuple[Path, ...], signed: bool, form: str) -> None:
-    """Check every pack file against the index, and the index against its signature."""
+    """Check every pack file against the index, and the index against its signature.
+
+    \b
+    Examples:
+      mlsbom signatures verify
+      mlsbom signatures verify --signatures packs/ --trust packs.pub --signed
+    """
     from mlsbom.errors import PackError
     from mlsbom.knowledge.signing import signer, trusted
     from mlsbom.knowledge.updates import problems
@@ -213,7 +225,13 @@ def _take(source: Path, current: Path, into: Path | None, trust: tuple[Path, ...
 def update(
     source: str, online: bool, signatures: Path | None, into: Path | None, trust: tuple[Path, ...], allow_downgrade: bool, form: str
 ) -> None:
-    """Bring packs from SOURCE, a file or an https address that you name; they have to be signed by a trusted key."""
+    """Bring packs from SOURCE, a file or an https address that you name; they have to be signed by a trusted key.
+
+    \b
+    Examples:
+      mlsbom signatures update packs.zip --trust packs.pub
+      mlsbom signatures update https://packs.example/packs.zip --online --trust packs.pub
+    """
     import tempfile
 
     from mlsbom.errors import UsageError
@@ -262,6 +280,11 @@ def export(out: Path, signatures: Path | None, key: Path | None) -> None:
     """Write all packs as one zip for a machine without network; with --key, signed.
 
     The password of an encrypted key is read from MLSBOM_KEY_PASSWORD.
+
+    \b
+    Examples:
+      mlsbom signatures export packs.zip
+      mlsbom signatures export packs.zip --key packs.key
     """
     import os
     import shutil

@@ -38,7 +38,14 @@ def command(
     offline: bool,
     form: str,
 ) -> None:
-    """Verify the signature of TARGET, a model folder, a file or an SBOM, under your own trust."""
+    """Verify the signature of TARGET, a model folder, a file or an SBOM, under your own trust.
+
+    \b
+    Examples:
+      mlsbom verify model/ --trust vendor.pub.pem
+      mlsbom verify model/ --trust trusted_root.json --identity release@vendor.example --issuer https://issuer.example/oauth
+      mlsbom verify sbom.cdx.json --trust ca.pem --trust ca.crl.pem
+    """
     from mlsbom.verify import EXIT, Verdict, verify
 
     result = verify(

@@ -19,7 +19,7 @@ from mlsbom.budget import Budget
 from mlsbom.errors import BudgetExceeded, PackError, ReadError
 from mlsbom.formats import FAMILY
 from mlsbom.formats.identify import identify
-from mlsbom.inspectors import Context, Member, ReadAs, Row
+from mlsbom.inspectors import Context, Member, ReadAs, Row, is_vocabulary
 from mlsbom.inspectors.table import table
 from mlsbom.knowledge import Packs
 from mlsbom.model import STATUS_ORDER, AnyFact, Bundle, MemberDigest, Observed, Place, Pointer, Shortfall, Status, TensorTable
@@ -111,7 +111,9 @@ class Driver:
                 self.record(place, "identify", Shortfall(status=Status.PARTIAL, reason=f"is empty: a .{suffix} file holds something"))
         elif formats == ("unknown",):  # whatever searched it, nothing read it
             if suffix in STRUCTURED:
-                self.record(place, "identify", Shortfall(status=Status.PARTIAL, reason=f"is no .{suffix} file: its bytes fit no known format"))
+                self.record(
+                    place, "identify", Shortfall(status=Status.PARTIAL, reason=f"is no .{suffix} file: its bytes fit no known format")
+                )
             else:
                 self.record(place, "identify", Shortfall(status=Status.OPAQUE, reason="no reader for this format (unknown)"))
         elif not ran and FAMILY.get(formats[0] if formats else "", "") not in READ_BY_NATURE:
@@ -123,6 +125,8 @@ class Driver:
             window = blob.data(reach) if blob.size <= reach else blob.read_at(0, reach)
         except ReadError as e:
             self.shortfall(place, row.name, e)
+            return False
+        if is_vocabulary(blob.name, blob.size):
             return False
         for trigger in row.triggers:  # noqa: SIM110 - a plain loop: a generator costs more than the search
             if trigger in window:

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from mlsbom.knowledge import Packs
 
 
+VOCABULARIES = frozenset({"tokenizer.json", "vocab.json", "vocab.txt", "merges.txt", "tokenizer.model", "added_tokens.json"})
+
+
+def is_vocabulary(name: str, size: int) -> bool:
+    """Whether a file is a large vocabulary: its tokens are no text, and what looks like a key, a call or a host among them is chance."""
+    return size > 256 << 10 and name.lower() in VOCABULARIES
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """When an inspector is called: where a format of the blob is in `formats`, or its base name fits one of `names` (lower-case; exact,

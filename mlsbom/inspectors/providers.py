@@ -74,8 +74,8 @@ CLIENTS: Final = _table("""
 """Module of a client library -> provider."""
 
 WRAPPERS: Final = _table("""
-    openai: OpenAI
-    azure: AzureOpenAI AzureChatOpenAI AzureAI
+    openai: OpenAI OpenAIChatCompletion OpenAIText OpenAIChatCompletionClient
+    azure: AzureOpenAI AzureChatOpenAI AzureAI AzureChatCompletion AzureText AzureOpenAIChatCompletionClient
     anthropic: Anthropic AnthropicLLM
     mistral: Mistral MistralAI
     cohere: Cohere
@@ -85,7 +85,7 @@ WRAPPERS: Final = _table("""
     google: GoogleGenerativeAI GoogleGenAI Gemini VertexAI VertexAIModelGarden GooglePalm PaLM Vertex
     amazon: Bedrock BedrockConverse BedrockLLM SagemakerEndpoint
     ollama: Ollama OllamaLLM
-    huggingface: HuggingFaceEndpoint HuggingFaceHub HuggingFaceInferenceAPI
+    huggingface: HuggingFaceEndpoint HuggingFaceHub HuggingFaceInferenceAPI InferenceClient HfApi
     upstage: Upstage
     deepseek: DeepSeek
     perplexity: Perplexity

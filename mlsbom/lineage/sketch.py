@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MATRICES: Final = 48
 """Kept of a scanned file: more than a registered one keeps, since which of them those are is not known here."""
+TELLING: Final = 2
+"""Value counts that a file must share with one registered model: a single one, such as 1024 x 1024, is met by chance in unrelated models."""
 MOSTLY: Final = 0.25
 """Where so much of a file is comparable, all of it is read: coverage then leaves deterministic tables out, as it should."""
 
@@ -29,8 +31,13 @@ def sketch(blob: Blob, formats: tuple[str, ...], tables: tuple[TensorTable, ...]
     """At most one Fingerprint fact about this file. Raises PackError; what of the weights cannot be read is said inside the fingerprint."""
     from mlsbom.lineage.known import models
 
-    counts = frozenset(n for m in models(packs).values() for n in m.elements)
     sizes = [(n, times) for table in tables for n, times in _elements(table)]
+    present = {n for n, _ in sizes}
+    counts: set[int] = set()
+    for model in models(packs).values():
+        shared = present.intersection(model.elements)
+        if len(shared) >= min(TELLING, len(set(model.elements))):
+            counts |= shared
     comparable = sum(n * times for n, times in sizes if n in counts)
     if not comparable:
         return

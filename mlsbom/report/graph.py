@@ -25,6 +25,21 @@ LABELS: Final = {
     "runs-in": "runs in",
     "variant-of": "variant",
 }
+KOREAN: Final = {
+    "base": "기반",
+    "finetune": "미세조정",
+    "adapter": "어댑터",
+    "merge": "병합",
+    "quantized": "양자화",
+    "trained on": "학습 데이터",
+    "tested on": "평가 데이터",
+    "source": "출처",
+    "runs its code": "코드 실행",
+    "uses": "사용",
+    "calls": "호출",
+    "runs in": "실행 환경",
+    "variant": "변형",
+}
 
 
 @dataclass(slots=True)
@@ -128,18 +143,24 @@ def _draw(nodes: dict[str, Node], edges: list[tuple[str, str, str]]) -> str:
             # beside the outer box: each has a row of its own, so labels never meet
             tx, ty = (x1 + 38, y1 + ROW / 2 - 5) if a.column == 0 else (x2 - 42, y2 + ROW / 2 - 5)
         out.append(
-            f'<path d="{path}" class="edge" marker-end="url(#arrow)"/><text x="{tx:.0f}" y="{ty:.0f}" class="label">{escape(label)}</text>'
+            f'<path d="{path}" class="edge" marker-end="url(#arrow)"/><text x="{tx:.0f}" y="{ty:.0f}" class="label">{_both(label)}</text>'
         )
     for node in nodes.values():
         x, y = at(node)
         out.append(
             f'<g class="node {node.kind}"><rect x="{x}" y="{y:.0f}" width="{BOX}" height="{ROW}" rx="7"/>'
-            f'<text x="{x + 12}" y="{y + (19 if node.line else 27):.0f}" class="name">{escape(_fit(node.title, 34))}</text>'
+            f'<text x="{x + 12}" y="{y + (19 if node.line else 27):.0f}" class="name">{escape(_fit(node.title, 31))}</text>'
             + (f'<text x="{x + 12}" y="{y + 35:.0f}" class="line">{escape(_fit(node.line, 42))}</text>' if node.line else "")
             + "</g>"
         )
     out.append("</svg>")
     return "".join(out)
+
+
+def _both(label: str) -> str:
+    """A label in both languages where its Korean is known."""
+    korean = KOREAN.get(label)
+    return f'<tspan class="en">{escape(label)}</tspan><tspan class="ko">{korean}</tspan>' if korean else escape(label)
 
 
 def _fit(value: str, width: int) -> str:

@@ -7,16 +7,24 @@ from typing import Any, Final
 
 from mlsbom.assess.findings import where_text
 from mlsbom.assess.rubric import BY_ID
-from mlsbom.model import SEVERITY_ORDER, Assessment, Component, Grade, Status
+from mlsbom.errors import UsageError
+from mlsbom.model import SEVERITY_ORDER, Assessment, Component, Grade, Obligation, Status
+from mlsbom.report import korean
 from mlsbom.report.graph import graph, strip
 from mlsbom.report.table import CRITERIA, clean, number, size
-from mlsbom.report.words import WORDS
+from mlsbom.report.words import CLAUSES, WORDS
+from mlsbom.rulebook import page
 from mlsbom.survey.licensing import as_expression
 
 TEMPLATE: Final = Path(__file__).resolve().parent / "report.html.j2"
 ROLES: Final = ("application", "model", "dataset", "package", "service", "container", "code", "agent-tool")
 MOST_UNKNOWNS: Final = 400
 MOST_PLACES: Final = 3
+MOST_CHECKED: Final = 120
+MOST_BEARERS: Final = 200
+MOST_RELATED: Final = 40
+FEW: Final = 500  # components of which the kind is written in both languages
+RELATED: Final = ("copy", "derived", "review")
 
 
 def render(assessment: Assessment, version: str, lang: str = "en") -> bytes:
@@ -26,13 +34,30 @@ def render(assessment: Assessment, version: str, lang: str = "en") -> bytes:
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
-    def t(key: str) -> Markup:
-        en, ko = WORDS[key]
-        return Markup('<span class="en" lang="en">{}</span><span class="ko" lang="ko">{}</span>').format(en, ko)
+    def b(en: str, ko: str) -> Markup | str:
+        return en if en == ko else Markup('<span class="en" lang="en">{}</span><span class="ko" lang="ko">{}</span>').format(en, ko)
 
-    environment.globals |= {"t": t, "where": where_text, "clean": clean}
+    def t(key: str) -> Markup | str:
+        return b(*WORDS[key])
+
+    environment.globals |= {
+        "t": t,
+        "b": b,
+        "where": where_text,
+        "clean": clean,
+        "words": WORDS,
+        "marks": {"passed": "✓", "failed": "✕", "missing": "○"},
+        "check": lambda k: b(BY_ID[k].title, korean.CHECKS[k][0]),
+        "remedy": lambda k: b(BY_ID[k].remedy, korean.CHECKS[k][1]),
+        "clause": lambda k: b(*CLAUSES.get(k, (k, k))),
+    }
     template = environment.from_string(TEMPLATE.read_text("utf-8"))
-    pictures = {"graph": Markup(graph(assessment)), "strips": [Markup(strip(list(x.get("tensors", [])))) for x in assessment.lineage]}  # noqa: S704 - our own SVG, escaped where it is made
+    related = [x for x in assessment.lineage if x.get("verdict") in RELATED][:MOST_RELATED]
+    pictures = {  # our own SVG, escaped where it is made
+        "graph": Markup(graph(assessment)),  # noqa: S704
+        "related": [(x, Markup(strip(list(x.get("tensors", []))))) for x in related],  # noqa: S704
+        "unrelated": len(assessment.lineage) - len(related),
+    }
     return template.render(**context(assessment, lang), **pictures).encode("utf-8", "replace")
 
 
@@ -49,10 +74,14 @@ def context(a: Assessment, lang: str) -> dict[str, Any]:
         "a": a,
         "name": clean(a.survey.target.name, 120),
         "state": "failed" if not a.gate.passed else "incomplete" if a.gate.incomplete else "passed",
-        "reasons": [clean(r, 400) for r in a.gate.reasons if not r.startswith("not read:")],
+        "reasons": [(clean(r, 400), clean(korean.reason(r), 400)) for r in a.gate.reasons if not r.startswith("not read:")],
+        "titles": {f.rule: _title(f.rule) for f in shown},
+        "obligations": _obligations(a),
+        "proposals": [(clean(refs[p.component].name, 80), p) for p in a.proposals],
+        **_by_component(a, refs),
         "summary": _summary(a, main),
         "roles": _roles(a, refs),
-        "rows": [_component(c) for c in (a.graph.root, *a.graph.components)],
+        "rows": [_component(c, len(a.graph.components) <= FEW) for c in (a.graph.root, *a.graph.components)],
         "kinds": sorted({str(c.kind) for c in (a.graph.root, *a.graph.components)}),
         "findings": shown,
         "counts": counts,
@@ -61,7 +90,6 @@ def context(a: Assessment, lang: str) -> dict[str, Any]:
         "unread": sum(s != Status.OPAQUE for _, s, _ in a.coverage),
         "unknowns": [(clean(refs[u.ref].name, 80) if u.ref in refs else u.ref, u) for u in a.graph.unknowns[:MOST_UNKNOWNS]],
         "unknowns_left": max(0, len(a.graph.unknowns) - MOST_UNKNOWNS),
-        "checks": BY_ID,
         "criteria": CRITERIA,
         "refs": refs,
     }
@@ -114,8 +142,49 @@ def _roles(a: Assessment, refs: dict[str, Component]) -> list[dict[str, Any]]:
     return out
 
 
-def _component(c: Component) -> dict[str, Any]:
+def _title(rule: str) -> str:
+    try:
+        return page(rule).title
+    except UsageError:
+        return rule.replace("-", " ").capitalize()
+
+
+def _obligations(a: Assessment) -> list[tuple[tuple[str, str, str, str], list[Obligation]]]:
+    """By bearer and licence, in the order of the assessment."""
+    out: dict[tuple[str, str, str, str], list[Obligation]] = {}
+    for x in a.obligations:
+        out.setdefault((x.component, x.license, x.how, x.law), []).append(x)
+    return list(out.items())[:MOST_BEARERS]
+
+
+def _by_component(a: Assessment, refs: dict[str, Component]) -> dict[str, Any]:
+    """Every check of every component: of models, data and the application first; of what is merely depended on only the first many."""
+    by_ref: dict[str, list[Grade]] = {}
+    for g in a.grades:
+        by_ref.setdefault(g.component, []).append(g)
+    order = sorted(by_ref, key=lambda r: (not refs[r].local, ROLES.index(k) if (k := str(refs[r].kind)) in ROLES else 9, refs[r].name))
+    out = []
+    for ref in order[:MOST_CHECKED]:
+        states = {
+            k: (state, why)
+            for g in by_ref[ref]
+            for state, rows in (("passed", dict.fromkeys(g.passed, "")), ("failed", g.failed), ("missing", g.not_shown))
+            for k, why in rows.items()
+        }
+        out.append(
+            {
+                "name": clean(refs[ref].name, 100),
+                "kind": str(refs[ref].kind),
+                "levels": [(g.criterion, g.level) for g in by_ref[ref]],
+                "rows": [(k, *states[k]) for k in BY_ID if k in states],
+            }
+        )
+    return {"by_component": out, "components_left": max(0, len(order) - MOST_CHECKED)}
+
+
+def _component(c: Component, few: bool) -> dict[str, Any]:
     return {
+        "few": few,
         "kind": str(c.kind),
         "name": clean(c.name, 120),
         "version": clean(c.version or ", ".join(sorted({s.specifier for s in c.specifiers if s.specifier}))[:60] or "–", 60),

@@ -14,10 +14,13 @@ from mlsbom.survey.licensing import as_expression
 MOST: Final = 40
 MARKS: Final = {Severity.CRITICAL: "🟥", Severity.HIGH: "🟧", Severity.MEDIUM: "🟨", Severity.LOW: "🟦", Severity.INFO: "⬜"}
 
+STATES: Final = {"shown": "✅ shown", "unknown": "❔ said to be unknown", "not-shown": "❌ not shown"}
+
 
 def escape(value: str, limit: int = 300) -> str:
     """Text of a target inside Markdown: no markup, no mention, no link, no HTML, no new row."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+!|~@:/-])", r"\\\1", clean(value, limit))
+    marked = re.sub(r"([\\`*_{}\[\]()#+!|~@:/-]|(?<=www)\.)", r"\\\1", clean(value, limit))
+    return marked.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def render(assessment: Assessment, version: str) -> bytes:
@@ -53,9 +56,30 @@ def render(assessment: Assessment, version: str) -> bytes:
         out += ["<details><summary>Models and data sets</summary>", "", "| kind | name | version | licence |", "| --- | --- | --- | --- |"]
         out += [f"| {c.kind} | {escape(c.name)} | {escape(c.version or '–')} | {escape(as_expression(c) or '–')} |" for c in bases[:MOST]]
         out += ["", "</details>", ""]
+    out += _documented(a)
     unread = [(p, s, r) for p, s, r in a.coverage if s != Status.OPAQUE]
     if unread:
         out += [f"<details><summary>Not read: {len(unread)} places</summary>", ""]
         out += [f"- {escape(str(p))}: {s}: {escape(r)}" for p, s, r in unread[:MOST]] + ["", "</details>", ""]
     out.append(f"<sub>mlsbom {a.survey.tool.version}, data packs of {a.survey.tool.signatures_date or 'no date'}</sub>")
     return ("\n".join(out) + "\n").encode("utf-8", "replace")
+
+
+def _documented(a: Assessment) -> list[str]:
+    """What the profile asks to be documented, and alternatives that could be named; nothing where neither is there."""
+    out: list[str] = []
+    if a.items:
+        shown = sum(x.state == "shown" for x in a.items)
+        out += [f"<details><summary>Asked to be documented: {shown} of {len(a.items)} shown</summary>", ""]
+        out += ["| item | | shown by |", "| --- | --- | --- |"]
+        out += [f"| {escape(x.title)} | {STATES[x.state]} | {escape(', '.join(x.where) or x.why)} |" for x in a.items]
+        out += ["", "</details>", ""]
+    if a.proposals:
+        refs = a.graph.by_ref()
+        out += ["<details><summary>Alternatives that could be named (proposals from data, not counted)</summary>", ""]
+        out += [
+            f"- {escape(refs[x.component].name)}: {escape(x.name)} ({x.license}; {escape(x.supplier)}, {x.jurisdiction})"
+            for x in a.proposals[:MOST]
+        ]
+        out += ["", "</details>", ""]
+    return out

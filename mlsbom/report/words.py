@@ -119,7 +119,74 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "proposal": ("proposal", "제안"),
     "passed_checks": ("met", "충족"),
     "checks": ("All checks by component", "구성요소별 전체 점검 항목"),
+    "checks_help": (
+        "Each check with what shows it, or what is missing and how to provide it. Open a component to read its checks.",
+        "점검 항목별 근거 또는 부족한 점과 보완 방법입니다. 구성요소를 열면 항목이 표시됩니다.",
+    ),
+    "check_passed": ("met", "충족"),
+    "check_failed": ("failed", "미충족"),
+    "check_missing": ("not shown", "미제시"),
+    "role_of": ("Role (components)", "역할(구성요소 수)"),
+    "lowest": ("lowest", "최저 구성요소"),
+    "item": ("Item", "항목"),
+    "shown_by": ("Shown by", "근거"),
+    "item_shown": ("shown", "제시됨"),
+    "item_unknown": ("said to be unknown", "미상으로 명시"),
+    "item_not-shown": ("not shown", "미제시"),
+    "proposals": ("Alternatives that could be named", "지정할 수 있는 대체재"),
+    "proposals_help": (
+        "Proposals from data, for the same task. They show nothing and count for no grade; fitness, terms and level are yours to check.",
+        "같은 작업의 모델을 데이터에서 제안한 것입니다. 근거로 인정되지 않으며 등급에 반영되지 않습니다. 적합성과 조건은 직접 확인하십시오.",
+    ),
+    "duties": ("What the licences ask for", "라이선스가 요구하는 사항"),
+    "duties_help": (
+        "Clause by clause, with the sentence of the text where it is at hand. Upstreams that are not delivered are listed by their names.",
+        "조항별로, 전문이 있으면 해당 문장을 인용합니다. 납품되지 않은 상위 구성요소는 이름으로 표시합니다.",
+    ),
+    "clause": ("Clause", "조항"),
+    "law": ("governing law", "준거법"),
+    "how_text": ("its text was read", "전문 확인"),
+    "how_tag": ("by its name; the text is not here", "명칭 기준(전문 없음)"),
+    "how_assumed": ("assumed from the publisher", "게시자 기준 추정"),
+    "how_unknown": ("not known", "미상"),
+    "lineage_help": (
+        "Weights are compared value by value with registered models. A bar is a tensor: its height is the share of values found again at the same "
+        "place, red where chance is ruled out (p at most one in a million).",
+        "가중치를 등록된 모델과 값 단위로 비교합니다. 막대는 텐서이며 높이는 같은 위치에서 다시 발견된 값의 비율입니다. "
+        "우연이 배제되면(p ≤ 100만분의 1) 빨간색입니다.",
+    ),
+    "no_related": ("None of the registered models was found in these weights.", "등록된 모델 중 이 가중치에서 발견된 것은 없습니다."),
+    "unrelated": ("Comparisons without evidence of descent", "계보의 증거가 없는 비교"),
+    "covered": ("share of the parameters that were found", "일치하는 파라미터 비율"),
+    "lineage_copy": ("the same weights", "동일한 가중치"),
+    "lineage_derived": ("derived from it", "파생됨"),
+    "lineage_review": ("to be reviewed", "검토 필요"),
 }
+
+CLAUSES: Final[dict[str, tuple[str, str]]] = {
+    "notice": ("keep notices and the licence text", "고지와 라이선스 전문 유지"),
+    "naming": ("name of derivatives", "파생물 명칭"),
+    "display": ("display", "표시 의무"),
+    "pass-through": ("pass the use restrictions on", "이용 제한의 전달"),
+    "share-alike": ("same licence for the whole", "동일 조건 배포"),
+    "source-offer": ("offer the source", "소스 제공"),
+    "network": ("network use counts as distribution", "네트워크 이용도 배포로 간주"),
+    "noncommercial": ("no commercial use", "상업적 이용 금지"),
+    "research-only": ("research only", "연구 목적 한정"),
+    "no-derivatives": ("no derivatives", "변경 금지"),
+    "field-of-use": ("barred uses", "이용 분야 제한"),
+    "territory": ("territory", "지역 제한"),
+    "threshold": ("threshold of users or revenue", "이용자·매출 기준"),
+    "output-training": ("training on outputs", "출력물을 이용한 학습"),
+    "remote-restriction": ("may be restricted remotely", "원격 제한 가능"),
+    "revocable": ("may be revoked", "철회 가능"),
+    "changeable": ("terms may change", "조건 변경 가능"),
+    "separate-agreement": ("separate agreement needed", "별도 계약 필요"),
+    "competitor": ("not by competitors", "경쟁자 이용 금지"),
+    "no-grant": ("grants nothing", "이용 허락 없음"),
+    "patent": ("patent terms", "특허 조항"),
+}
+"""Clauses of licences in plain words."""
 
 
 def english(key: str) -> str:

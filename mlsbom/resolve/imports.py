@@ -63,7 +63,7 @@ class Modules:
                 return
             folder = above
 
-    def has(self, module: str, importer: str, *, loose: bool) -> bool:
+    def has(self, module: str, importer: str, *, loose: bool = True) -> bool:
         """Whether a file can import a module of the target: from its own folder, one above, or the source folder beside one of these.
         `loose`: a folder without `__init__.py` counts."""
         folder = posixpath.dirname(importer)

@@ -35,8 +35,8 @@ def verdict(ecosystem: str, version: str | None, specifier: str | None, bad: tup
 
 
 def _meets(specifier: str, span: str, ecosystem: str) -> bool:
-    """Whether a range and a span (`>=1,<2`) may have a version in common: of PEP 440 it is enough to try every bound that either names, and a
-    version right after each. Of other ecosystems it is not known without the list of versions."""
+    """Whether a range and a span (`>=1,<2`) may have a version in common: of PEP 440 it is enough to try every bound that either names, and
+    a version right after each. Of other ecosystems it is not known without the list of versions."""
     if ecosystem != "pypi":
         return True
     bounds = re.findall(r"[0-9][^\s,<>=!~*]*", f"{specifier},{span}")

@@ -188,7 +188,13 @@ class _Fold:
 
     def _package(self) -> str:
         """The manifest or metadata of the package that the target as a whole is, "" where it is none: at its top, or of one unpacked wheel."""
-        manifests = [p for p in projects(self.observed) if p.count("/") <= 1 and ("/" not in p or ".dist-info/" in p or ".egg-info/" in p)]
+        tops = {a.path.partition("/")[0] if "/" in a.path else "" for a in self.survey.artifacts}
+        top = f"{min(tops)}/" if len(tops) == 1 and "" not in tops else ""  # an unpacked source archive or npm package has one folder
+        manifests = [
+            p
+            for p in projects(self.observed)
+            if "/" not in p.removeprefix(top) or (p.removeprefix(top).count("/") == 1 and re.search(r"\.(?:dist|egg)-info/", p))
+        ]
         return min(manifests, key=lambda p: (p.count("/"), p), default="")
 
     def _variant(self, unit: Unit, path: str, parent: Draft) -> None:

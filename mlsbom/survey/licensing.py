@@ -9,12 +9,30 @@ from mlsbom.model import Component, License
 
 ROLE_ORDER = {"concluded": 0, "declared": 1, "observed": 2}
 
+CLASSIFIERS = {
+    "MIT License": "MIT",
+    "MIT No Attribution License (MIT-0)": "MIT-0",
+    "ISC License (ISCL)": "ISC",
+    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "The Unlicense (Unlicense)": "Unlicense",
+    "Boost Software License 1.0 (BSL-1.0)": "BSL-1.0",
+    "GNU General Public License v2 or later (GPLv2+)": "GPL-2.0-or-later",
+    "GNU General Public License v3 or later (GPLv3+)": "GPL-3.0-or-later",
+    "GNU Lesser General Public License v2 or later (LGPLv2+)": "LGPL-2.0-or-later",
+    "GNU Lesser General Public License v3 or later (LGPLv3+)": "LGPL-3.0-or-later",
+    "GNU Affero General Public License v3 or later (AGPLv3+)": "AGPL-3.0-or-later",
+    "Universal Permissive License (UPL)": "UPL-1.0",
+}
+"""Trove classifiers that name one licence; the others (`BSD License`, `Apache Software License`, ...) name a family."""
+
 
 @cache
 def spdx(text: str) -> str | None:
     """The valid SPDX expression that a text is, in canonical case, or None. `other` and `unknown` are none."""
     from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
+    if text.startswith("License ::"):
+        return CLASSIFIERS.get(text.rpartition(":: ")[2])
     try:
         return str(canonicalize_license_expression(text))
     except (InvalidLicenseExpression, ValueError, TypeError):

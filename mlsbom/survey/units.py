@@ -6,13 +6,15 @@ import re
 from dataclasses import dataclass, field
 
 from mlsbom.formats import FAMILY
-from mlsbom.model import Dependency, LicenseClaim, Observed, Reference, Role, Statement, Survey
+from mlsbom.model import Dependency, LicenseClaim, Observed, Reference, Role, Statement, Survey, TensorTable
 
 MODEL_FIELDS = frozenset({"architecture", "architecture_family", "task", "library", "component_class", "metric"})
 _UPSTREAM = re.compile(r"^bases/(datasets/)?([^/]+/[^/]+)(?:/|$)")
 _POINTED = tuple(
     ".safetensors .bin .pt .pth .ckpt .gguf .onnx .h5 .keras .pkl .joblib .tflite .msgpack .nemo .npz .pb".split()  # noqa: SIM905
 )
+_SHARD = re.compile(r"\.bin$|-shard\d+(?:of\d+)?(?:\.\w+)?$", re.I)
+"""Raw bytes that a weights manifest beside them describes (TensorFlow.js)."""
 _CARD = re.compile(r"(^|/)(readme|model_?card|modelcard|dataset_?card)[^/]*\.(md|markdown|txt|rst)$", re.I)
 
 
@@ -45,7 +47,15 @@ class Units:
         self.units: dict[str, Unit] = {"": Unit("")}
         self._nearest: dict[str, Unit] = {}
         pipelines: set[str] = set()
-        weights = [a.path for a in survey.artifacts if is_weights(a.formats, a.path)]
+        manifests = {o.place.path for o in observed if isinstance(o.fact, TensorTable) and o.place.path.endswith(".json") and not o.place.member}
+        shards = {folder_of(p) for p in manifests}
+        weights = [
+            a.path
+            for a in survey.artifacts
+            if is_weights(a.formats, a.path)
+            or a.path in manifests
+            or (folder_of(a.path) in shards and a.formats[:1] in ((), ("unknown",)) and _SHARD.search(a.path))
+        ]
         weight_folders = {folder_of(p) for p in weights}
         for o in observed:
             if isinstance(o.fact, Statement) and o.fact.field == "component_class":

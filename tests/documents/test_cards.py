@@ -160,7 +160,7 @@ def test_a_data_set() -> None:
         ("README.md", "---\nlicense: mit\n---\n", {"owner"}),
         ("data/README.md", "---\nlicense: mit\n---\n", {"dataset"}),
         ("x/DATASET_CARD.md", "# Data\nA data set of street names and such.\n", {"dataset"}),
-        ("README.md", "---\nsdk: gradio\ntitle: Demo\nmodels: [a/b]\n---\n", {"root", "owner"}),
+        ("README.md", "---\nsdk: gradio\ntitle: Demo\nmodels: [a/b]\n---\n", {"root", "owner", None}),  # None: the gradio that it runs on
         ("docs/README.md", "# Docs\n\nHow to build the documentation of this.\n", set()),
     ],
 )

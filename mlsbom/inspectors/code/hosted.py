@@ -22,7 +22,7 @@ MODEL_KEYS = words(
 )
 URL_KEYS = words(
     "base_url api_base openai_api_base azure_endpoint endpoint_url endpoint api_url server_url api_endpoint inference_server_url host "
-    "anthropic_api_url base_urls url uri baseURL nvidia_base_url upstage_api_base ollama_host openai_proxy"
+    "anthropic_api_url base_urls api_base_url openai_base_url azure_api_base url uri baseURL nvidia_base_url upstage_api_base ollama_host openai_proxy"
 )
 FRAMEWORKS = words(
     "langchain langchain_core langchain_community llama_index haystack haystack_integrations dspy instructor pydantic_ai crewai "
@@ -88,7 +88,7 @@ class Hosted:
         if url is None:
             url = self._global_url(call)
         served = providers.provider_of_host(providers.host_of(url)) if url else ""
-        if url and url_node is not None:
+        if url and url_node is not None and not providers.is_loopback(url):
             yield self._service(call, url, served or provider)
         yield from self._models(call, provider, served, url)
         if provider and call.last[:1].isupper() and not url and provider not in ("litellm", "instructor", "dspy", "aisuite"):

@@ -14,7 +14,7 @@ from typing import Final
 
 from mlsbom.blob import Blob
 from mlsbom.errors import PackError
-from mlsbom.inspectors import Context, Yield
+from mlsbom.inspectors import Context, Yield, is_vocabulary
 from mlsbom.knowledge import Packs
 from mlsbom.model import Evidence, Mark, Rule, Shortfall, Status, Technique
 from mlsbom.packages import waves
@@ -47,6 +47,8 @@ _QUIET = frozenset(
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     """Marks of kind host, address and literal, each text once a file."""
+    if is_vocabulary(blob.name, blob.size):
+        return
     try:
         wanted = context.packs.loaded("indicator-literals", _literals)
     except PackError as e:

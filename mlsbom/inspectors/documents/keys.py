@@ -13,6 +13,10 @@ from mlsbom.inspectors.documents.common import at
 from mlsbom.model import Kind, Reference, Role
 
 
+_OWN_NAME = frozenset({"model", "model_id", "model_name", "model_path", "litellm_params", "repo_id", "hf_id"})
+"""Keys beside which a `name` or `id` is a label."""
+
+
 def snake(key: str) -> str:
     """A key in lower snake case (`apiBase`, `api-base`, `API_BASE` are `api_base`)."""
     key = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower()
@@ -115,12 +119,24 @@ class Reading:
             or (inner and words.MODEL_HOLDER.fullmatch(where.holder))
             or (key == "engine" and (where.access or where.provider))
         ):
-            alias = key == "model_name" and "litellm_params" in siblings
+            alias = (key == "model_name" and "litellm_params" in siblings) or (key in ("name", "id") and bool(siblings & _OWN_NAME))
             plain = "deployment" in key and not (where.access or where.provider)
             for one in () if alias or plain else scalars:
                 yield from self._model(one, key, where)
         for one in scalars:
+            if key == "providers" or (key == "id" and where.holder == "providers"):
+                yield from self._routed(one)
             yield from self._service(one, key, where, siblings)
+
+    @staticmethod
+    def _routed(value: Located) -> Iterator[Reference]:
+        """`openai:chat:gpt-4o`, as promptfoo and its kin name who serves which model."""
+        prefix, _, rest = value.text.partition(":")
+        name = re.sub(r"\A(?:chat|messages|responses|completion|embeddings?|converse|image):", "", rest)
+        who = providers.PREFIXES.get(prefix.lower())
+        if who and re.fullmatch(r"[A-Za-z@][\w.:/@-]{1,120}", name):
+            attrs = (("written", value.text),)
+            yield Reference(kind=Kind.MODEL, name=name, role=Role.HOSTED, provider=who, hub="hosted", attrs=attrs, evidence=at(value))
 
     def _mixer(self, value: Located, where: _Where) -> Iterator[Reference]:
         """`dataset_mixer: {org/name: 1.0}`: the keys are the names."""

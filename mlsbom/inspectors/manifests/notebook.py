@@ -11,7 +11,7 @@ from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
 from mlsbom.formats import json, python
 from mlsbom.inspectors import Context, Yield
-from mlsbom.inspectors.manifests import commands, emit
+from mlsbom.inspectors.manifests import agents, commands, emit
 from mlsbom.inspectors.manifests.installers import Setting
 from mlsbom.inspectors.manifests.shell import Word
 from mlsbom.model import Rule, Scope
@@ -29,6 +29,8 @@ _IMAGES = {
     "micromamba_install": ("micromamba", "install"),
 }
 """Methods of Modal's Image that install, as command lines."""
+_SERVERS = frozenset({"StdioServerParameters", "MCPServerStdio", "StdioTransport", "StdioServerParams"})
+"""Classes of the clients of MCP (its SDK, pydantic-ai, openai-agents, autogen) that start a server by its command line."""
 _CALLERS = frozenset({"run", "call", "check_call", "check_output", "Popen", "system", "getoutput"})
 
 
@@ -104,7 +106,7 @@ def _cell(source: str, cursor: emit.Cursor, key: str) -> Iterator[Yield]:
             at += 1
         variables = re.sub(r"\{(\w+)\}", r"$\1", text)
         yield from commands.facts(variables, line_of(cursor, first) or 1, setting)
-    if any(name in source for name in ("subprocess", "os.system", "get_ipython", "pip._internal", "pip.main")):
+    if any(name in source for name in ("subprocess", "os.system", "pip_install", "ServerParam", "MCPServerStdio", "get_ipython", "pip._internal", "pip.main")):
         plain = source.split("\n")
         try:
             module = python.parse_text(python_of(source))
@@ -118,7 +120,7 @@ def calls(module: ast.Module, line: Callable[[int], int], setting: Setting) -> I
     module's."""
     known = _constants(module)
     for node in ast.walk(module):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, (ast.Attribute, ast.Name)) and node.args):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, (ast.Attribute, ast.Name)) and (node.args or node.keywords)):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
         if (front := _IMAGES.get(name)) is not None and isinstance(node.func, ast.Attribute):
@@ -127,7 +129,9 @@ def calls(module: ast.Module, line: Callable[[int], int], setting: Setting) -> I
             if words:
                 yield from commands.of_command([*(Word(w, line(node.lineno)) for w in front), *words], setting)
             continue
-        if name not in _CALLERS:
+        if name in _SERVERS:
+            yield from _tool_server(node, line)
+        if name not in _CALLERS or not node.args:
             continue
         first = node.args[0]
         if isinstance(first, ast.Constant) and isinstance(first.value, str):
@@ -144,6 +148,20 @@ def calls(module: ast.Module, line: Callable[[int], int], setting: Setting) -> I
                 for e in first.elts
             ]
             yield from commands.of_command([Word(w, line(node.lineno)) for w in words], setting)
+
+
+def _tool_server(node: ast.Call, line: Callable[[int], int]) -> Iterator[Yield]:
+    """The tool server that a client of MCP starts: `StdioServerParameters(command="npx", args=[…])`, also as a mapping under `params`."""
+    given = {k.arg: k.value for k in node.keywords if k.arg}
+    if isinstance(params := given.get("params"), ast.Dict):
+        pairs = zip(params.keys, params.values, strict=True)
+        given |= {k.value: v for k, v in pairs if isinstance(k, ast.Constant) and isinstance(k.value, str)}
+    command = given.get("command") or next(iter(node.args), None)
+    args = given.get("args")
+    parts = [command, *(args.elts if isinstance(args, (ast.List, ast.Tuple)) else ())]
+    words = [Word(p.value, line(p.lineno)) for p in parts if isinstance(p, ast.Constant) and isinstance(p.value, str)]
+    if command is not None and words and isinstance(command, ast.Constant):
+        yield from agents.server_command("", words, line(node.lineno))
 
 
 def _constants(module: ast.Module) -> dict[str, str]:

@@ -41,7 +41,7 @@ ROWS: tuple[Row, ...] = (
         "inline",
         "*.py",
         formats="python",
-        triggers=(b"# /// script", b"pip_install", b"pip install", b'"pip"', b"'pip'", b"huggingface-cli", b"hf download", b"subprocess", b"os.system"),
+        triggers=(b"# /// script", b"pip_install", b"pip install", b'"pip"', b"'pip'", b"huggingface-cli", b"hf download", b"subprocess", b"os.system", b"ServerParam", b"MCPServerStdio"),
         module="scripts",
     ),
     _row("notebook", "*.ipynb", formats="notebook"),

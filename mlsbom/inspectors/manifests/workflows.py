@@ -32,7 +32,7 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
         for path, node in yaml.walk(document.root):
             context.budget.check()
             if node.kind == "mapping":
-                if base == "cloudbuild.yaml" and path and path[-1].startswith("steps"):
+                if base == "cloudbuild.yaml" and path[:1] == ("steps",) and len(path) == 2:
                     yield from _build_step(node)
                 for key, value in node.value:
                     if key.kind == "scalar":
