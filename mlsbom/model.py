@@ -635,7 +635,7 @@ class Item(Struct, frozen=True, kw_only=True):
 
 
 class Obligation(Struct, frozen=True, kw_only=True):
-    """One clause of the terms of a component or upstream. `how` the licence is known: text, tag, assumed, unknown; `quote`: its sentence."""
+    """One clause of the terms of a component or upstream. `how` its licence is known: text, tag, assumed, unknown; `quote`: its words."""
 
     component: str
     license: str

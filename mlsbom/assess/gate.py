@@ -21,8 +21,8 @@ def gate(
     lacking: tuple[str, ...] = (),
 ) -> Gate:
     """`fail_on`: the lowest severity that fails; None: findings never fail. `required`: criterion -> level that every grade must
-    reach; `by_role`: the same by kind of component (`roles`: ref -> kind and name). `unmet`: further reasons to fail, `lacking`: further reasons
-    why the scan is incomplete (packs too old, a service not reached)."""
+    reach; `by_role`: the same by kind of component (`roles`: ref -> kind and name). `unmet`: further reasons to
+    fail, `lacking`: further reasons why the scan is incomplete (packs too old, a service not reached)."""
     reasons: list[str] = []
     kinds = roles or {}
     passed = True
@@ -46,7 +46,8 @@ def gate(
                 whose = "" if role == "all" else f" of {role}s"
                 more = f", and {len(low) - 1} more" if len(low) > 1 else ""
                 reasons.append(
-                    f"{criterion}{whose}: {kinds.get(worst.component, ('', worst.component))[1]} is at level {worst.effective}, {level} is required{more}"
+                    f"{criterion}{whose}: {kinds.get(worst.component, ('', worst.component))[1]} is at level {worst.effective}, "
+                    f"{level} is required{more}"
                 )
             elif role == "all" and not any(g.criterion == criterion for g in grades):
                 passed = False

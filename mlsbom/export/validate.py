@@ -1,4 +1,4 @@
-"""Our CycloneDX JSON against the official schemas that cyclonedx-python-lib brings along: before a bid is written, and when one is checked."""
+"""Our CycloneDX JSON against the official schemas of cyclonedx-python-lib: before a bid is written, and when one is checked."""
 
 from __future__ import annotations
 
@@ -25,4 +25,5 @@ def cyclonedx_errors(doc: dict[str, Any], most: int = 5) -> list[str]:
         parts += [(str(u), part) for u in sorted(filter(None, spellings))]
     schema = json.loads(path.read_text("utf-8"))
     validator = jsonschema_rs.validator_for(schema, registry=jsonschema_rs.Registry(parts), validate_formats=True)
-    return [f"{'/'.join(map(str, e.instance_path))}: {e.message}"[:300] for _, e in zip(range(most), validator.iter_errors(doc), strict=False)]
+    found = zip(range(most), validator.iter_errors(doc), strict=False)
+    return [f"{'/'.join(map(str, e.instance_path))}: {e.message}"[:300] for _, e in found]

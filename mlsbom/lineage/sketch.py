@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MATRICES: Final = 48
 """Kept of a scanned file: more than a registered one keeps, since which of them those are is not known here."""
 TELLING: Final = 2
-"""Value counts that a file must share with one registered model: a single one, such as 1024 x 1024, is met by chance in unrelated models."""
+"""Value counts that a file must share with one registered model: a single one, such as 1024 x 1024, is met by chance."""
 MOSTLY: Final = 0.25
 """Where so much of a file is comparable, all of it is read: coverage then leaves deterministic tables out, as it should."""
 

@@ -39,7 +39,7 @@ MANIFEST: Final = "manifest.json"
 
 
 def make(a: Assessment, out: Path, profile: bytes, sign: Callable[[Path], Path] | None = None) -> dict[str, Any]:
-    """Write the package into an empty or new folder. `profile`: the bytes of the profile. `sign` signs the manifest. Returns the manifest."""
+    """Write the package into an empty or new folder and return its manifest. `profile`: its bytes; `sign` signs the manifest."""
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out}: is not empty", remedy="name a new folder with --out")
     out.mkdir(parents=True, exist_ok=True)
@@ -92,8 +92,8 @@ def check(
 ) -> list[dict[str, str]]:
     """What is wrong with a package: rows of `what`, `where`, `detail`; none where all holds.
 
-    `reassess` makes the assessment of scan.json anew under the package's own profile and the buyer's packs; `target` is a fresh survey of the
-    delivered files; `packs` is the digest and date of the buyer's own data packs.
+    `reassess` makes the assessment of scan.json anew under the package's own profile and the buyer's packs; `target` is a fresh survey of
+    the delivered files; `packs` is the digest and date of the buyer's own data packs.
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
@@ -114,9 +114,8 @@ def check(
         wrong.append(
             _row("packs", "signatures", f"made with {age} data packs ({manifest['signatures']['date']}) than those here ({packs[1]})")
         )
-    if target is not None:
-        if target.target.digest != again.survey.target.digest:
-            wrong += _delivered(again.survey, target)
+    if target is not None and target.target.digest != again.survey.target.digest:
+        wrong += _delivered(again.survey, target)
     return wrong
 
 

@@ -15,7 +15,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-ORDER: Final[tuple[str, ...]] = ("shards", "imports", "malicious", "lookalike", "vulnerabilities", "confusion", "locks", "signatures", "lineage", "licenses")
+ORDER: Final[tuple[str, ...]] = (
+    "shards",
+    "imports",
+    "malicious",
+    "lookalike",
+    "vulnerabilities",
+    "confusion",
+    "locks",
+    "signatures",
+    "lineage",
+    "licenses",
+)
 """Names of modules under mlsbom.resolve; one that is not there yet is no error to the fold, but its absence is a test's failure."""
 
 

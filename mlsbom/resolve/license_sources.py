@@ -213,7 +213,7 @@ class Sources:
             return Terms(expression=None, how="unknown")
         from mlsbom.licenses.expressions import worst
 
-        merged = {}
+        merged: dict[str, Any] = {}
         for t in reversed(every):
             merged.update(t.terms)
         if (

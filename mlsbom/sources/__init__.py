@@ -60,9 +60,13 @@ class Source(Protocol):
 
     uri: str
     name: str
-    revision: str | None
     kind: str
     local: bool
+
+    @property
+    def revision(self) -> str | None:
+        """The 40-hex commit of the target, where the source knows one."""
+        ...
 
     def entries(self) -> Iterator[Entry]:
         """All places, in any order, each once. Nothing is opened."""

@@ -187,7 +187,7 @@ class _Fold:
         return self._folder_name(unit), None
 
     def _package(self) -> str:
-        """The manifest or metadata of the package that the target as a whole is, "" where it is none: at its top, or of one unpacked wheel."""
+        """The manifest or metadata of the package that the target as a whole is, at its top or of one unpacked wheel; "" for none."""
         tops = {a.path.partition("/")[0] if "/" in a.path else "" for a in self.survey.artifacts}
         top = f"{min(tops)}/" if len(tops) == 1 and "" not in tops else ""  # an unpacked source archive or npm package has one folder
         manifests = [

@@ -82,9 +82,9 @@ def container_purl(name: str, version: str | None) -> str:
 
 
 def generic_purl(name: str, version: str | None, sha256: str | None) -> str:
-    """For what has no hub and no registry: name, version, and the digest of its bytes."""
-    bare = name.rsplit("/", 1)[-1]
-    return purl("generic", bare, version, name.rpartition("/")[0], {"checksum": f"sha256:{sha256}"} if sha256 else None)
+    """For what has no hub and no registry: name, version, and the digest of its bytes. A name of slashes alone is `unnamed`."""
+    parts = [p for p in name.split("/") if p.strip()] or ["unnamed"]
+    return purl("generic", parts[-1], version, "/".join(parts[:-1]), {"checksum": f"sha256:{sha256}"} if sha256 else None)
 
 
 def canonical(name: str) -> str:

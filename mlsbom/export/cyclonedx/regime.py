@@ -9,7 +9,9 @@ from mlsbom.export.index import Index
 from mlsbom.formats import FAMILY
 
 Tree = dict[str, Any]
-EXECUTABLE: Final = frozenset({"elf", "pe", "macho", "wasm", "java-class", "llamafile", "script", "python", "python-loaded", "shell", "javascript"})
+EXECUTABLE: Final = frozenset(
+    {"elf", "pe", "macho", "wasm", "java-class", "llamafile", "script", "python", "python-loaded", "shell", "javascript"}
+)
 UNSTRUCTURED: Final = frozenset({"", "unknown", "empty"})
 
 
