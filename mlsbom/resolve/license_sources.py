@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from mlsbom.knowledge import Packs
 from mlsbom.licenses import clauses, duties, facts, titles
