@@ -537,6 +537,11 @@ class Component(Struct, frozen=True, kw_only=True):
         """The best value of a field, or None."""
         return next((v.value for v in self.values if v.field == field), None)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """What a finding, a waiver or an attestation may call it by: name, purl, ref, and ECOSYSTEM/NAME."""
+        return frozenset(x for x in (self.name, self.purl, self.ref, f"{self.ecosystem}/{self.name}" if self.ecosystem else None) if x)
+
     def all(self, field: str) -> list[Value]:
         """Every value of a field, best first."""
         return [v for v in self.values if v.field == field]

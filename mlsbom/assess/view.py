@@ -123,7 +123,7 @@ class View:
             self.out.setdefault(r.source, []).append(r)
         names: dict[str, list[str]] = {}
         for c in self.by_ref.values():
-            for name in {c.name, c.purl or c.name, c.ref, f"{c.ecosystem}/{c.name}"}:
+            for name in c.names:
                 names.setdefault(name, []).append(c.ref)
         for f in self.findings:
             refs = set(names.get(f.subject, ()))

@@ -48,7 +48,7 @@ def render(assessment: Assessment, version: str) -> bytes:
     table.writerow(COLUMNS)
     for c in (assessment.graph.root, *assessment.graph.components):
         best = c.evidence[0] if c.evidence else None
-        severities = by_name.get(c.name, [])
+        severities = [s for name in sorted(c.names) for s in by_name.get(name, ())]
         row = (
             c.kind,
             c.name,

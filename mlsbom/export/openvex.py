@@ -28,7 +28,8 @@ def build(a: Assessment) -> Tree:
     """Statements for findings that name an advisory. A status of a VEX input is passed on."""
     by_name: dict[str, list[Component]] = {}
     for c in a.graph.components:
-        by_name.setdefault(c.name, []).append(c)
+        for name in c.names:
+            by_name.setdefault(name, []).append(c)
     statements = []
     for f in a.findings:
         for advisory in advisories(f):

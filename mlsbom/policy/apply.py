@@ -43,11 +43,15 @@ def decide(
             good.append(w)
     used: set[int] = set()
     components = graph.by_ref()
+    called: dict[str, set[str]] = {}
+    for c in components.values():
+        for name in c.names:
+            called.setdefault(name, set()).update(c.names)
     digests = {h for a in survey.artifacts for _, h in a.digests} | {survey.target.digest}
     out = []
     for f in findings:
         severity = _severity(f, profile) if profile else f.severity
-        by = _set_aside(f, good, used, components.get(graph.owners.get(f.where.path, "")), digests, decisions)
+        by = _set_aside(f, good, used, components.get(graph.owners.get(f.where.path, "")), digests, decisions, called)
         out.append(msgspec.structs.replace(f, severity=severity, waived_by=by))
     for n, w in enumerate(good):
         if n not in used:
@@ -62,18 +66,24 @@ def _severity(f: Judged, profile: Profile) -> Severity:
 
 
 def _set_aside(
-    f: Judged, waivers: list[Waiver], used: set[int], component: Component | None, digests: set[str], decisions: Decisions
+    f: Judged,
+    waivers: list[Waiver],
+    used: set[int],
+    component: Component | None,
+    digests: set[str],
+    decisions: Decisions,
+    called: dict[str, set[str]],
 ) -> str | None:
     """Who or what set a finding aside. Known-malicious can be waived neither by a baseline nor by a waiver."""
     if not f.waivable:
         return None
-    status = _vex(f, decisions.vex)
+    status = _vex(f, decisions.vex, called.get(f.subject, set()))
     if status in NOT_AFFECTED:
         return f"vex: {status}"
     for n, w in enumerate(waivers):
         if w.rule != f.rule or (w.sha256 and w.sha256 not in digests):
             continue
-        names = {f.subject, *((component.name, component.purl or "", component.ref) if component else ())}
+        names = {f.subject, *called.get(f.subject, ()), *(component.names if component else ())}
         if (w.component and w.component in names) or (w.path and w.path == f.where.path):
             used.add(n)
             return f"{w.by}, until {w.expires}: {w.reason}"
@@ -82,8 +92,10 @@ def _set_aside(
     return None
 
 
-def _vex(f: Judged, vex: dict[tuple[str, str], str]) -> str | None:
+def _vex(f: Judged, vex: dict[tuple[str, str], str], names: set[str]) -> str | None:
+    """The status that a VEX document gives: for one of the product's names, its purl without a version, or any product."""
     data: dict[str, Any] = dict(f.data)
     ids = [i for key in ("advisory", "advisories", "aliases") for i in str(data.get(key, "")).replace(",", " ").split()]
-    products = [f.subject, str(data.get("purl", "")), ""]
+    products = sorted({f.subject, str(data.get("purl", "")), *names, *(n.partition("@")[0] for n in names if n.startswith("pkg:"))} - {""})
+    products.append("")
     return next((vex[(i, p)] for i in ids for p in products if (i, p) in vex), None)

@@ -56,7 +56,7 @@ class Attestation:
 
     def about(self, c: Component) -> bool:
         """Whether it is about this component."""
-        return self.component == "*" or self.component in (c.name, c.purl, c.ref)
+        return self.component == "*" or self.component in c.names
 
 
 def attestations(survey: Survey) -> tuple[Attestation, ...]:

@@ -37,15 +37,30 @@ def vex(paths: tuple[str, ...]) -> dict[tuple[str, str], str]:
         doc = _json(path, "VEX document")
         if not isinstance(doc, dict) or not ("statements" in doc or "vulnerabilities" in doc):
             raise UsageError(f"VEX document {path}: is neither OpenVEX nor CycloneDX with vulnerabilities")
-        for s in doc.get("statements", []):
-            v = s.get("vulnerability", {})
-            ids = [v] if isinstance(v, str) else [str(v.get("name", "")), *map(str, v.get("aliases", []))]
-            products = [p if isinstance(p, str) else str(p.get("@id", "")) for p in s.get("products", [])] or [""]
-            out.update({(i, p): str(s.get("status", "")) for i in ids if i for p in products})
-        names = {c.get("bom-ref"): (c.get("purl") or c.get("name") or "") for c in doc.get("components", []) if isinstance(c, dict)}
-        for v in doc.get("vulnerabilities", []):
-            state = str(v.get("analysis", {}).get("state", ""))
-            for a in v.get("affects", []) or [{}]:
-                ref = str(a.get("ref", ""))
-                out[(str(v.get("id", "")), names.get(ref, ref))] = state
+        try:
+            out.update(_openvex(doc))
+            out.update(_cyclonedx(doc))
+        except (AttributeError, TypeError) as e:
+            raise UsageError(f"VEX document {path}: is broken: {e}") from e
+    return out
+
+
+def _openvex(doc: dict[str, Any]) -> dict[tuple[str, str], str]:
+    out = {}
+    for s in doc.get("statements", []):
+        v = s.get("vulnerability", {})
+        ids = [v] if isinstance(v, str) else [str(v.get("name", "")), *map(str, v.get("aliases", []))]
+        products = [p if isinstance(p, str) else str(p.get("@id", "")) for p in s.get("products", [])] or [""]
+        out.update({(i, p): str(s.get("status", "")) for i in ids if i for p in products})
+    return out
+
+
+def _cyclonedx(doc: dict[str, Any]) -> dict[tuple[str, str], str]:
+    out = {}
+    names = {c.get("bom-ref"): (c.get("purl") or c.get("name") or "") for c in doc.get("components", []) if isinstance(c, dict)}
+    for v in doc.get("vulnerabilities", []):
+        state = str(v.get("analysis", {}).get("state", ""))
+        for a in v.get("affects", []) or [{}]:
+            ref = str(a.get("ref", ""))
+            out[(str(v.get("id", "")), names.get(ref, ref))] = state
     return out

@@ -86,7 +86,7 @@ class Database:
 
     def _form(self) -> str | None:
         """The form of the store; None where there is none yet."""
-        table = "SELECT 1 FROM information_schema.tables WHERE table_name = 'meta' AND table_schema = current_schema()"
+        table = "SELECT 1 WHERE to_regclass('meta') IS NOT NULL"
         if not self.one(table if self.postgres else "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'"):
             return None
         row = self.one("SELECT value FROM meta WHERE key = 'form'")

@@ -13,6 +13,7 @@ _UPSTREAM = re.compile(r"^bases/(datasets/)?([^/]+/[^/]+)(?:/|$)")
 _POINTED = tuple(
     ".safetensors .bin .pt .pth .ckpt .gguf .onnx .h5 .keras .pkl .joblib .tflite .msgpack .nemo .npz .pb".split()  # noqa: SIM905
 )
+_WRITTEN = tuple(".toml .md .txt .py .pyi .json .yaml .yml .cfg .ini .csv .tsv .rst .sh .lock .html .js .ts".split())  # noqa: SIM905
 _SHARD = re.compile(r"\.bin$|-shard\d+(?:of\d+)?(?:\.\w+)?$", re.I)
 """Raw bytes that a weights manifest beside them describes (TensorFlow.js)."""
 _CARD = re.compile(r"(^|/)(readme|model_?card|modelcard|dataset_?card)[^/]*\.(md|markdown|txt|rst)$", re.I)
@@ -142,7 +143,10 @@ def is_weights(formats: tuple[str, ...], path: str = "") -> bool:
     """Whether an artifact holds weights, by its formats; of a pointer, by the name of what it stands for."""
     if any(FAMILY.get(f) == "pointer" for f in formats):
         return path.lower().endswith(_POINTED)
-    return any(FAMILY.get(f) == "weights" for f in formats)
+    found = {f for f in formats if FAMILY.get(f) == "weights"}
+    if found == {"pickle"} and path.lower().endswith(_WRITTEN):  # text that could be unpickled is judged as such, and is no model
+        return False
+    return bool(found)
 
 
 def is_data(path: str, formats: tuple[str, ...]) -> bool:

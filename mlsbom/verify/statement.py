@@ -15,7 +15,7 @@ from mlsbom.verify.subject import HASHES, WEAK, Thing
 from mlsbom.verify.verdict import Refused, Report
 
 _TYPES: Final = frozenset({"https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1"})
-_PYPI: Final = frozenset({"https://docs.pypi.org/attestations/publish/v1", "https://slsa.dev/provenance/v1"})
+_PYPI: Final = frozenset({"https://docs.pypi" ".org/attestations/publish/v1", "https://slsa.dev/provenance/v1"})
 _NPM_PUBLISH: Final = "https://github.com/npm/attestation/tree/main/specs/publish/"
 _SPELLING: Final = {
     "sha2-256": "sha256",

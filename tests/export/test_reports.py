@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from mlsbom.cli import main
 from mlsbom.diff import diff, same
@@ -23,6 +23,20 @@ from tests.conftest import safetensors
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 EXAMPLE = FIXTURES.parent.parent / "examples" / "acme-asr"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """The command with arguments: its exit code, and all that it printed."""
+
+    def call(*args: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["mlsbom", *args])
+        with pytest.raises(SystemExit) as e:
+            main()
+        said = capsys.readouterr()
+        return int(e.value.code or 0), said.out + said.err
+
+    return call
 
 
 @cache
@@ -93,17 +107,17 @@ def test_junit_counts_what_it_lists() -> None:
 @pytest.fixture
 def vulnerable(repository: Path) -> tuple[Path, str]:
     """A repository with a finding that names an advisory and that can be set aside."""
-    (repository / "requirements.txt").write_text("torch==2.4.1\n")
+    (repository / "requirements.txt").write_text("litellm>=1.80\n")
     found = scan(str(repository), Settings(cache=False)).findings
     one = next((f for f in found if f.waivable and dict(f.data).get("advisories")), None)
-    assert one is not None, "the packs know of no vulnerability of torch 2.4.1"
+    assert one is not None, "the packs know of no bad release of litellm"
     return repository, dict(one.data)["advisories"].split()[0].strip(",")
 
 
 @pytest.mark.parametrize("form", ["openvex", "openvex-strings", "cyclonedx"])
 def test_vex_sets_a_vulnerability_aside(vulnerable: tuple[Path, str], tmp_path: Path, form: str) -> None:
     top, advisory = vulnerable
-    product = "pkg:pypi/torch@2.4.1"
+    product = "pkg:pypi/litellm"
     documents: dict[str, Any] = {
         "openvex": {
             "@context": "https://openvex.dev/ns/v0.2.0",
@@ -112,7 +126,7 @@ def test_vex_sets_a_vulnerability_aside(vulnerable: tuple[Path, str], tmp_path: 
         "openvex-strings": {"statements": [{"vulnerability": advisory, "products": [product], "status": "fixed"}]},
         "cyclonedx": {
             "bomFormat": "CycloneDX",
-            "components": [{"bom-ref": "t", "name": "torch", "purl": product}],
+            "components": [{"bom-ref": "t", "name": "litellm", "purl": product}],
             "vulnerabilities": [{"id": advisory, "analysis": {"state": "not_affected"}, "affects": [{"ref": "t"}]}],
         },
     }
@@ -122,7 +136,7 @@ def test_vex_sets_a_vulnerability_aside(vulnerable: tuple[Path, str], tmp_path: 
     named = [f for f in a.findings if advisory in dict(f.data).get("advisories", "")]
     assert named and all(f.waived_by and f.waived_by.startswith("vex: ") for f in named)
     other = documents[form] | {}
-    path.write_text(json.dumps(other).replace("torch@2.4.1", "torch@9.9.9"))
+    path.write_text(json.dumps(other).replace("pkg:pypi/litellm", "pkg:pypi/other"))
     again = scan(str(top), Settings(cache=False, vex=(str(path),)))
     assert all(f.waived_by is None for f in again.findings if advisory in dict(f.data).get("advisories", ""))
 
@@ -172,21 +186,21 @@ def test_a_stored_scan_gives_the_same_bytes_without_the_target(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("cut", [0, 1, 100, 5000, -2])
-def test_a_half_written_scan_is_named(tmp_path: Path, cut: int) -> None:
+def test_a_half_written_scan_is_named(tmp_path: Path, cut: int, run: Callable[..., tuple[int, str]]) -> None:
     path = tmp_path / "scan.json"
     path.write_bytes(dump(example())[: cut or None] if cut else b"")
     for command in (["assess", str(path)], ["report", str(path), "-o", "html"], ["diff", str(path), str(path)]):
-        result = CliRunner().invoke(main, command)
-        assert result.exit_code == 2 and "scan.json" in result.output and "Traceback" not in result.output, command
+        code, said = run(*command)
+        assert code == 2 and "scan.json" in said and "Traceback" not in said and len(said.splitlines()) <= 2, command
 
 
-def test_a_scan_of_another_schema_is_named(tmp_path: Path) -> None:
+def test_a_scan_of_another_schema_is_named(tmp_path: Path, run: Callable[..., tuple[int, str]]) -> None:
     doc = json.loads(dump(example()))
     for change in ({"schema": "mlsbom/assessment/2"}, {"facts": doc["facts"] | {"form": 9}}, {"facts": doc["facts"] | {"unheard": 1}}):
         path = tmp_path / "scan.json"
         path.write_text(json.dumps(doc | change))
-        result = CliRunner().invoke(main, ["assess", str(path)])
-        assert result.exit_code == 2 and "scan.json" in result.output and "mlsbom scan" in result.output + "mlsbom scan", change
+        code, said = run("assess", str(path))
+        assert code == 2 and "scan.json" in said and "scan" in said.partition("scan.json")[2]
 
 
 # --- what changed --------------------------------------------------------------------------------------------------------------------
@@ -212,11 +226,13 @@ def test_two_releases_and_what_changed(repository: Path) -> None:
     assert d["gate"]["old"]["passed"] and not d["gate"]["new"]["passed"]
 
 
-def test_the_command_says_it_in_words_and_by_its_exit_code(repository: Path, tmp_path: Path) -> None:
+def test_the_command_says_it_in_words_and_by_its_exit_code(
+    repository: Path, tmp_path: Path, run: Callable[..., tuple[int, str]]
+) -> None:
     old = tmp_path / "old.json"
     old.write_bytes(dump(scan(str(repository), Settings(cache=False))))
-    assert CliRunner().invoke(main, ["diff", str(old), str(old)]).exit_code == 0
+    assert run("diff", str(old), str(old)) == (0, "nothing changed\n")
     (repository / "requirements.txt").write_text("torch==2.5.0\n")
-    result = CliRunner().invoke(main, ["diff", str(old), str(repository)])
-    assert result.exit_code == 1 and "torch" in result.output
-    assert CliRunner().invoke(main, ["diff", str(old), str(repository), "--exit-zero"]).exit_code == 0
+    code, said = run("diff", str(old), str(repository))
+    assert code == 1 and "torch" in said
+    assert run("diff", str(old), str(repository), "--exit-zero")[0] == 0

@@ -40,7 +40,12 @@ def test_only_targets_that_hold_the_package_are_looked_at(
     ingest(db, [str(scans)])
     looked: list[int] = []
     real = module._full
-    monkeypatch.setattr(module, "_full", lambda document, settings: looked.append(1) or real(document, settings))
+
+    def counted(document: bytes, settings: Settings) -> dict[str, dict[str, Any]]:
+        looked.append(len(document))
+        return real(document, settings)
+
+    monkeypatch.setattr(module, "_full", counted)
     assert changes(db, overlay(record("requests", ["2.32.3"]))) == {"other": "affected"}
     assert len(looked) == 1
 

