@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mlsbom.callable_module import callable_module
 from mlsbom.model import Assessment, Component, Grade, Kind, TensorTable
 from mlsbom.survey.licensing import as_expression
 
@@ -77,3 +78,6 @@ def _finding(f: Any) -> dict[str, str]:
 
 def _grades(grades: tuple[Grade, ...]) -> dict[str, Any]:
     return {f"{g.criterion}:{g.component}": g.level for g in grades}
+
+
+callable_module(__name__)

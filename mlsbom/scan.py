@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -18,10 +17,24 @@ from mlsbom.assess.obligations import obligations
 from mlsbom.assess.proposals import proposals
 from mlsbom.assess.rubric import CRITERIA, grades
 from mlsbom.assess.view import View
+from mlsbom.callable_module import callable_module
 from mlsbom.collect import Observer, Options, collect
 from mlsbom.errors import PackError, UsageError
 from mlsbom.knowledge import Packs, shared
-from mlsbom.model import Assessment, Comparison, Graph, Obligation, Observed, Place, Severity, Shortfall, SignatureVerdict, Status, Survey
+from mlsbom.model import (
+    Assessment,
+    Comparison,
+    Finding,
+    Graph,
+    Obligation,
+    Observed,
+    Place,
+    Severity,
+    Shortfall,
+    SignatureVerdict,
+    Status,
+    Survey,
+)
 from mlsbom.policy.apply import Decisions, decide
 from mlsbom.policy.attestation import attestations
 from mlsbom.policy.inputs import baseline, vex
@@ -31,6 +44,8 @@ from mlsbom.resolve import ORDER, Asked
 from mlsbom.rulebook import remedy
 from mlsbom.sources import Source
 from mlsbom.survey.fold import fold
+
+JUDGEMENTS = (Finding, Shortfall, SignatureVerdict, Comparison)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -211,8 +226,6 @@ def resolve(survey: Survey, packs: Packs, asked: Asked) -> tuple[tuple[Observed,
     derived: list[Observed] = []
     graph = fold(survey)
     for name in ORDER:
-        if importlib.util.find_spec(f"mlsbom.resolve.{name}") is None:
-            continue
         module = importlib.import_module(f"mlsbom.resolve.{name}")
         try:
             found = list(module.resolve(survey, graph, packs, asked))
@@ -220,6 +233,9 @@ def resolve(survey: Survey, packs: Packs, asked: Asked) -> tuple[tuple[Observed,
             found = [Observed(place=Place(path="."), by=f"resolve.{name}", fact=Shortfall(status=Status.FAILED, reason=str(e)))]
         if found:
             derived.extend(found)
-            if any(type(o.fact).__name__ not in ("Finding", "Shortfall", "SignatureVerdict", "Comparison") for o in found):
+            if any(not isinstance(o.fact, JUDGEMENTS) for o in found):  # these change no component
                 graph = fold(survey, tuple(derived))
     return tuple(derived), graph
+
+
+callable_module(__name__)

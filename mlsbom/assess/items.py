@@ -1,13 +1,13 @@
 """What a profile asks to be documented, item by item: the file, field or checks that show it, said to be not known, or not shown.
 
-    [[item]]
-    id = "training-data"
-    title = "..."                        title_ko = "..."
-    files = ["*risk*"]                   # names of files in the target, without regard to case
-    fields = ["training_data"]           # stated values of the delivered models, data sets or the application
-    elements = ["model.hash"]            # parts of the SBOM itself, KIND.ELEMENT (KIND may be `any` or `document`): every component has to state it
-    some = ["model.hash"]                # the same where it is enough that one states it, and that the others are said not to
-    checks = ["AU5"]                     # checks of the rubric: each must pass wherever it is asked of what is delivered
+[[item]]
+id = "training-data"
+title = "..."                        title_ko = "..."
+files = ["*risk*"]                   # names of files in the target, without regard to case
+fields = ["training_data"]           # stated values of the delivered models, data sets or the application
+elements = ["model.hash"]            # parts of the SBOM, KIND.ELEMENT (or any., document.): every component has to state it
+some = ["model.hash"]                # the same where it is enough that one states it, and that the others are said not to
+checks = ["AU5"]                     # checks of the rubric: each must pass wherever it is asked of what is delivered
 """
 
 from __future__ import annotations

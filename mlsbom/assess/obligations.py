@@ -1,4 +1,4 @@
-"""What the licences of a delivery and of its upstreams ask for, clause by clause, with the sentence that says so where the text is at hand."""
+"""What the licences of a delivery and its upstreams ask for, clause by clause, with the sentence that says so where the text is there."""
 
 from __future__ import annotations
 

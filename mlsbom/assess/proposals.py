@@ -1,4 +1,4 @@
-"""Alternatives that could be named for a model: known models of the same task, from the pack `alternatives`. Proposals; they show nothing."""
+"""Alternatives that could be named for a model: known models of its task, from the pack `alternatives`. Proposals; they show nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from mlsbom.knowledge import Packs
 from mlsbom.model import Component, Kind, Proposal
 
 MOST: Final = 3
-SPELLINGS: Final = {"speech-recognition": "automatic-speech-recognition", "asr": "automatic-speech-recognition", "vad": "voice-activity-detection"}
+SPELLINGS: Final = {
+    "speech-recognition": "automatic-speech-recognition",
+    "asr": "automatic-speech-recognition",
+    "vad": "voice-activity-detection",
+}
 
 
 def proposals(v: View, packs: Packs) -> tuple[Proposal, ...]:

@@ -90,7 +90,7 @@ CODE: Final = frozenset(
         *PROGRAMS,
     }
 )
-"""Formats that can hold instructions which loading or running executes: serialised objects, layers of Lambda kind, graphs with operators that
+"""Formats that can hold instructions which loading or running executes: serialised objects, Lambda layers, graphs with operators that
 reach files or processes ("models are programs", TensorFlow's security policy), compiled engines, programs. What a file of such a format
 really holds was inspected; the rubric asks for a review of its hash all the same."""
 REVIEW_DAYS: Final = 180

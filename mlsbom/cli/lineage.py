@@ -96,7 +96,7 @@ def compare(suspect: str, reference: str, full: bool, signatures: str | None, fo
 @command.command()
 @click.argument("model", type=click.Path())
 @click.option(
-    "--registry", type=click.Path(exists=True, file_okay=False), help="A folder of fingerprints (*.fp); without it, the shipped ones."
+    "--registry", type=click.Path(exists=True, file_okay=False), help="A folder of fingerprints (files .fp); without it, the shipped ones."
 )
 @SIGNATURES
 @FORMAT

@@ -20,7 +20,7 @@ from mlsbom.collect.driver import Driver
 from mlsbom.collect.hashing import DigestCache, Digests, Hashers, cache_path, digest, responsive
 from mlsbom.errors import PackError, ReadError, Unreadable
 from mlsbom.knowledge import Packs, shared
-from mlsbom.model import Artifact, Link, Observed, Place, Pointer, Shortfall, Status, Survey, Target, ToolInfo
+from mlsbom.model import Artifact, Link, Place, Shortfall, Status, Survey, Target, ToolInfo
 from mlsbom.sources import Entry, Source
 from mlsbom.sources.local import LocalSource, identity
 
@@ -265,4 +265,4 @@ def _algorithms(base: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]
     return tuple(dict.fromkeys((*base, *(a for a in more if a in hashlib.algorithms_available))))
 
 
-__all__ = ["Observed", "Options", "Pointer", "collect"]
+__all__ = ["Observer", "Options", "collect"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
 from typing import Final
 
@@ -42,3 +43,19 @@ def choose(spec: str, lang: str = "en") -> tuple[Callable[[Assessment], bytes], 
     if name in TRANSLATED:
         return (lambda a: render(a, version or versions[0], lang)), name
     return (lambda a: render(a, version or versions[0])), name
+
+
+def write(assessment: Assessment, spec: str, path: str | os.PathLike[str], lang: str = "en") -> None:
+    """Write one rendering to a file, whole or not at all. Raises UsageError where the format is not known or the file cannot be written."""
+    replace(os.fspath(path), choose(spec, lang)[0](assessment))
+
+
+def replace(path: str, data: bytes) -> None:
+    """Put bytes where a file is or will be: under another name first, renamed when whole."""
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "wb") as f:
+            f.write(data)
+        os.replace(temporary, path)
+    except OSError as e:
+        raise UsageError(f"{path}: cannot be written: {e.strerror}") from e

@@ -136,7 +136,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "proposals": ("Alternatives that could be named", "지정할 수 있는 대체재"),
     "proposals_help": (
         "Proposals from data, for the same task. They show nothing and count for no grade; fitness, terms and level are yours to check.",
-        "같은 작업의 모델을 데이터에서 제안한 것입니다. 근거로 인정되지 않으며 등급에 반영되지 않습니다. 적합성과 조건은 직접 확인하십시오.",
+        "같은 작업의 모델을 데이터에서 제안한 것입니다. 근거로 인정되지 않으며 등급에 반영되지 않습니다. "
+        "적합성과 조건은 직접 확인하십시오.",
     ),
     "duties": ("What the licences ask for", "라이선스가 요구하는 사항"),
     "duties_help": (
@@ -150,8 +151,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "how_assumed": ("assumed from the publisher", "게시자 기준 추정"),
     "how_unknown": ("not known", "미상"),
     "lineage_help": (
-        "Weights are compared value by value with registered models. A bar is a tensor: its height is the share of values found again at the same "
-        "place, red where chance is ruled out (p at most one in a million).",
+        "Weights are compared value by value with registered models. A bar is a tensor: its height is the share of values found again at "
+        "the same place, red where chance is ruled out (p at most one in a million).",
         "가중치를 등록된 모델과 값 단위로 비교합니다. 막대는 텐서이며 높이는 같은 위치에서 다시 발견된 값의 비율입니다. "
         "우연이 배제되면(p ≤ 100만분의 1) 빨간색입니다.",
     ),

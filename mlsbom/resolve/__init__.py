@@ -27,7 +27,7 @@ ORDER: Final[tuple[str, ...]] = (
     "lineage",
     "licenses",
 )
-"""Names of modules under mlsbom.resolve; one that is not there yet is no error to the fold, but its absence is a test's failure."""
+"""Names of modules under mlsbom.resolve, in the order in which they run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from mlsbom.store.rows import Rows, ecosystem, package, short, text
+from mlsbom.store.rows import Rows, ecosystem, indexed, package, short, text
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -52,7 +52,7 @@ def add(rows: Rows, c: Component, how: str | None, via: str | None = None) -> No
         if key:
             specifiers = c.specifiers or [Specifier(path=first.path, line=first.line, resolved=c.version)]
             rows.tables["dependency"].extend(
-                (eco, key, text(s.resolved), text(s.path), since, text(s.specifier), s.line, via, s.scope or c.scope) for s in specifiers
+                (eco, key, indexed(s.resolved), text(s.path), since, indexed(s.specifier), s.line, via, s.scope or c.scope) for s in specifiers
             )
     else:
         rows.tables["component"].append(

@@ -95,17 +95,18 @@ def _hit(
 
 DEPENDENCIES: Final = (
     "SELECT t.uri, d.version, d.specifier, d.path, d.line, d.via, d.since, t.revision "
-    "FROM dependency d JOIN target t ON t.id = d.target WHERE d.name = ?"
+    "FROM dependency d JOIN target t ON t.id = d.target WHERE d.name = ? AND d.version = ? AND d.specifier = ?"
 )
 
 
 def _held(db: Database, number: int, eco: str, name: str, judge: Callable[[str | None, str | None], str | None]) -> list[Hit]:
     """The dependencies on one package, as `judge` sees version and specifier."""
     hits = []
-    for uri, version, specifier, path, line, via, since, revision in db.all(DEPENDENCIES, (number,)):
-        if what := judge(version, specifier):
-            at = {"version": version, "specifier": specifier, "path": path, "line": line, "via": via, "since": since}
-            hits.append(_hit(uri, what, name, **at, ecosystem=eco, revision=revision))
+    for pair in db.all("SELECT DISTINCT version, specifier FROM dependency WHERE name = ?", (number,)):
+        if what := judge(pair[0] or None, pair[1] or None):
+            for uri, version, specifier, path, line, via, since, revision in db.all(DEPENDENCIES, (number, *pair)):
+                at = {"version": version or None, "specifier": specifier or None, "path": path, "line": line, "via": via, "since": since}
+                hits.append(_hit(uri, what, name, **at, ecosystem=eco, revision=revision))
     return hits
 
 

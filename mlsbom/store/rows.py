@@ -76,6 +76,12 @@ def short(value: Any) -> str:
     return _cut((text(value) or "").lower())
 
 
+def indexed(value: str | None) -> str:
+    """A version or specifier as it is held in an index: empty where there is none, or where it is so long that it may mean anything."""
+    plain = text(value) or ""
+    return plain if len(plain) < LONGEST // 8 else ""
+
+
 @lru_cache(maxsize=200_000)
 def package(name: str, ecosystem: str) -> str:
     """The name of a package as it is searched for."""

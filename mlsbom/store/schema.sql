@@ -9,8 +9,10 @@ CREATE INDEX IF NOT EXISTS target_packs ON target (packs);
 CREATE TABLE IF NOT EXISTS name (id BIGINT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (name, kind));
 CREATE INDEX IF NOT EXISTS name_kind ON name (kind);
 CREATE TABLE IF NOT EXISTS dependency (
-    target BIGINT NOT NULL, name BIGINT NOT NULL, version TEXT, path TEXT, since TEXT, specifier TEXT, line BIGINT, via TEXT, scope TEXT);
-CREATE INDEX IF NOT EXISTS dependency_name ON dependency (name);
+    target BIGINT NOT NULL, name BIGINT NOT NULL, version TEXT NOT NULL, path TEXT, since TEXT, specifier TEXT NOT NULL,
+    line BIGINT, via TEXT, scope TEXT);
+-- a question first asks which versions and specifiers of a package there are, from the index alone, and then for the rows of those that matter
+CREATE INDEX IF NOT EXISTS dependency_name ON dependency (name, version, specifier);
 CREATE INDEX IF NOT EXISTS dependency_target ON dependency (target);
 CREATE TABLE IF NOT EXISTS component (
     target BIGINT NOT NULL, name BIGINT NOT NULL, version TEXT, path TEXT, since TEXT, shown TEXT, kind TEXT, how TEXT, supplier TEXT, line BIGINT);

@@ -14,8 +14,10 @@ _POINTED = tuple(
     ".safetensors .bin .pt .pth .ckpt .gguf .onnx .h5 .keras .pkl .joblib .tflite .msgpack .nemo .npz .pb".split()  # noqa: SIM905
 )
 _WRITTEN = tuple(".toml .md .txt .py .pyi .json .yaml .yml .cfg .ini .csv .tsv .rst .sh .lock .html .js .ts".split())  # noqa: SIM905
+_RAW = re.compile(r"\.data-\d{5}-of-\d{5}$|\.mlpackage/Data/.+/weights?/[^/]+\.bin$|\.onnx[._]data(?:_\d+)?$", re.I)
+"""Bytes without a format of their own that belong to a TensorFlow checkpoint, a Core ML package, an ONNX model."""
 _SHARD = re.compile(r"\.bin$|-shard\d+(?:of\d+)?(?:\.\w+)?$", re.I)
-"""Raw bytes that a weights manifest beside them describes (TensorFlow.js)."""
+"""The same of TensorFlow.js and OpenVINO, which count only beside the file that describes them."""
 _CARD = re.compile(r"(^|/)(readme|model_?card|modelcard|dataset_?card)[^/]*\.(md|markdown|txt|rst)$", re.I)
 
 
@@ -48,15 +50,7 @@ class Units:
         self.units: dict[str, Unit] = {"": Unit("")}
         self._nearest: dict[str, Unit] = {}
         pipelines: set[str] = set()
-        manifests = {o.place.path for o in observed if isinstance(o.fact, TensorTable) and o.place.path.endswith(".json") and not o.place.member}
-        shards = {folder_of(p) for p in manifests}
-        weights = [
-            a.path
-            for a in survey.artifacts
-            if is_weights(a.formats, a.path)
-            or a.path in manifests
-            or (folder_of(a.path) in shards and a.formats[:1] in ((), ("unknown",)) and _SHARD.search(a.path))
-        ]
+        weights = weights_of(survey, observed)
         weight_folders = {folder_of(p) for p in weights}
         for o in observed:
             if isinstance(o.fact, Statement) and o.fact.field == "component_class":
@@ -137,6 +131,23 @@ class Units:
                 at = folder_of(at)
             known = self._nearest[folder] = self.units[at]
         return known
+
+
+def weights_of(survey: Survey, observed: tuple[Observed, ...]) -> list[str]:
+    """The paths of everything that holds weights: by format, by the tensors that a JSON manifest lists, and the raw bytes that such a file
+    describes."""
+    manifests = {
+        o.place.path for o in observed if isinstance(o.fact, TensorTable) and not o.place.member and o.place.path.endswith(".json")
+    }
+    described = {folder_of(p) for p in manifests} | {folder_of(a.path) for a in survey.artifacts if "openvino" in a.formats}
+
+    def holds(path: str, formats: tuple[str, ...]) -> bool:
+        if is_weights(formats, path) or path in manifests:
+            return True
+        raw = formats[:1] in ((), ("unknown",))
+        return raw and bool(_RAW.search(path) or (folder_of(path) in described and _SHARD.search(path)))
+
+    return [a.path for a in survey.artifacts if holds(a.path, a.formats)]
 
 
 def is_weights(formats: tuple[str, ...], path: str = "") -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mlsbom.callable_module import callable_module
 from mlsbom.verify.engine import verify
 from mlsbom.verify.verdict import EXIT, Verdict
 
@@ -22,3 +23,6 @@ def sign(target: str, **options: Any) -> dict[str, Any]:
     from mlsbom.verify import signing
 
     return signing.sign(target, **options)
+
+
+callable_module(__name__)

@@ -112,7 +112,13 @@ def test_known_tricks_stay_text(base: Assessment, text: str) -> None:
     check(spoiled(base, text))
 
 
-@given(st.text(alphabet=st.one_of(st.sampled_from("<>&\"'`|[]()!=+-@#*_~\\/:;{}%\n\r\t\x00\x1b\x9b\u202e\u2066"), st.characters()), min_size=1, max_size=40))
+@given(
+    st.text(
+        alphabet=st.one_of(st.sampled_from("<>&\"'`|[]()!=+-@#*_~\\/:;{}%\n\r\t\x00\x1b\x9b\u202e\u2066"), st.characters()),
+        min_size=1,
+        max_size=40,
+    )
+)
 @hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_text_stays_text(base: Assessment, text: str) -> None:
     check(spoiled(base, text))

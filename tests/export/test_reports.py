@@ -209,7 +209,9 @@ def test_a_scan_of_another_schema_is_named(tmp_path: Path, run: Callable[..., tu
 def test_two_releases_and_what_changed(repository: Path) -> None:
     old = scan(str(repository), Settings(cache=False))
     assert same(diff(old, old))
-    (repository / "model.safetensors").write_bytes(safetensors({"encoder.w": (8, 4), "decoder.w": (2, 8), "head.w": (1, 1)}, {"format": "pt"}))
+    (repository / "model.safetensors").write_bytes(
+        safetensors({"encoder.w": (8, 4), "decoder.w": (2, 8), "head.w": (1, 1)}, {"format": "pt"})
+    )
     card = repository / "README.md"
     card.write_text(card.read_text().replace("license: apache-2.0", "license: mit"))
     (repository / "requirements.txt").write_text("torch==2.5.0\nlitellm==1.82.7\n")
@@ -226,9 +228,7 @@ def test_two_releases_and_what_changed(repository: Path) -> None:
     assert d["gate"]["old"]["passed"] and not d["gate"]["new"]["passed"]
 
 
-def test_the_command_says_it_in_words_and_by_its_exit_code(
-    repository: Path, tmp_path: Path, run: Callable[..., tuple[int, str]]
-) -> None:
+def test_the_command_says_it_in_words_and_by_its_exit_code(repository: Path, tmp_path: Path, run: Callable[..., tuple[int, str]]) -> None:
     old = tmp_path / "old.json"
     old.write_bytes(dump(scan(str(repository), Settings(cache=False))))
     assert run("diff", str(old), str(old)) == (0, "nothing changed\n")

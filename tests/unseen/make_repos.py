@@ -54,7 +54,9 @@ class Repo:
 
 def safetensors(text: str) -> bytes:
     """One small tensor under a header with this metadata."""
-    head = json.dumps({"__metadata__": json.loads(text), "lora.weight": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}}).encode()
+    head = json.dumps(
+        {"__metadata__": json.loads(text), "lora.weight": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}}
+    ).encode()
     return struct.pack("<Q", len(head)) + head + bytes(16)
 
 

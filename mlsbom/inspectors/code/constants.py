@@ -33,7 +33,7 @@ def references(code: Code, path: str, known: set[str]) -> Iterator[Reference]:
         yield from _settings(code, known)
 
 
-def _model(code: Code, node: ast.AST, written: Written) -> Iterator[Reference]:
+def _model(code: Code, node: ast.expr, written: Written) -> Iterator[Reference]:
     found = hubnames.hub_name(written.text) if written.whole else None
     if found is not None and found.what == "model":
         yield Reference(
@@ -55,7 +55,9 @@ def _settings(code: Code, known: set[str]) -> Iterator[Reference]:
             if "." in name or not key_words.MODEL.fullmatch(key) or key_words.NOT_MODEL.fullmatch(key) or _LOCAL.search(key):
                 continue
             for binding in bindings:
-                for written in code.values.texts(binding, scope) if isinstance(binding, (ast.Constant, ast.Call, ast.BoolOp)) else ():
+                if not isinstance(binding, (ast.Constant, ast.Call, ast.BoolOp)):
+                    continue
+                for written in code.values.texts(binding, scope):
                     yield from (r for r in _model(code, binding, written) if r.name not in known)
     for call in code.calls():
         if call.name in _GETTERS and len(call.node.args) > 1:
@@ -102,5 +104,11 @@ def _checkpoints(code: Code) -> Iterator[Reference]:
                 yield Reference(kind=Kind.MODEL, name=name, role=Role.USED, url=url, hub=hub, evidence=where)
                 if found is None:
                     yield Reference(
-                        kind=Kind.SERVICE, name=host, role=Role.CALLS, url=url, provider=provider, attrs=(("flow", "inbound"),), evidence=where
+                        kind=Kind.SERVICE,
+                        name=host,
+                        role=Role.CALLS,
+                        url=url,
+                        provider=provider,
+                        attrs=(("flow", "inbound"),),
+                        evidence=where,
                     )

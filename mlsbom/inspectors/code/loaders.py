@@ -142,7 +142,9 @@ LOADERS: Final[tuple[Loader, ...]] = (
     Loader(names=_names("TransformerWordEmbeddings TransformerDocumentEmbeddings"), roots=("flair",), keywords=("model",)),
     Loader(names=_names("load"), roots=("gensim.downloader",), keywords=("name",), hub="gensim", anything=True),
     Loader(names=_names("from_preset"), keywords=("preset",), hub="keras", anything=True),
-    Loader(names=_names("load_model"), roots=("keras", "tensorflow.keras", "tf_keras"), keywords=("filepath",), hub="hf-scheme", single=False),
+    Loader(
+        names=_names("load_model"), roots=("keras", "tensorflow.keras", "tf_keras"), keywords=("filepath",), hub="hf-scheme", single=False
+    ),
     Loader(names=_names("load KerasLayer resolve Module"), roots=("tensorflow_hub",), keywords=("handle",), hub="tfhub", single=False),
     Loader(names=_names("model_download"), roots=("kagglehub",), keywords=("handle",), hub="kaggle", single=False),
     Loader(

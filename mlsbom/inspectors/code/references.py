@@ -22,8 +22,20 @@ RULES: tuple[Rule, ...] = ()
 
 _VARIABLE = re.compile(r"(?:_URL|_BASE|_ENDPOINT|_HOST|_URI|_DSN)\Z")
 _ADDRESS = frozenset(
-    {"openai.api_base", "openai.base_url", "openai.azure_endpoint", "litellm.api_base", "openai.api_host", "litellm.api_url", "posthog.host", "posthog.api_host",
-     "analytics.host", "segment.analytics.host", "replicate.base_url", "dashscope.base_http_api_url"}
+    {
+        "openai.api_base",
+        "openai.base_url",
+        "openai.azure_endpoint",
+        "litellm.api_base",
+        "openai.api_host",
+        "litellm.api_url",
+        "posthog.host",
+        "posthog.api_host",
+        "analytics.host",
+        "segment.analytics.host",
+        "replicate.base_url",
+        "dashscope.base_http_api_url",
+    }
 )
 
 

@@ -274,7 +274,6 @@ class Values:
                     self._options.setdefault(str(dest), []).append((default, scope))
         return self._options
 
-
     def _class_options(self, call: ast.Call, out: dict[str, list[tuple[ast.expr, Scope]]]) -> None:
         """The defaults of data classes that are given to a parser, also as a tuple of them."""
         holders = [e for a in call.args for e in (a.elts if isinstance(a, (ast.Tuple, ast.List)) else [a])]

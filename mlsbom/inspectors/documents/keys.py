@@ -12,7 +12,6 @@ from mlsbom.inspectors.documents import key_words as words
 from mlsbom.inspectors.documents.common import at
 from mlsbom.model import Kind, Reference, Role
 
-
 _OWN_NAME = frozenset({"model", "model_id", "model_name", "model_path", "litellm_params", "repo_id", "hf_id"})
 """Keys beside which a `name` or `id` is a label."""
 

@@ -184,9 +184,7 @@ def _kaggle(words: Command, setting: Setting) -> Iterator[Yield]:
     """`kaggle datasets download -d OWNER/NAME`, `kaggle competitions download -c NAME`."""
     if len(words) < 4 or words[1].text not in ("datasets", "competitions", "d", "c") or words[2].text != "download":
         return
-    wanted = _option(words, "-d", "--dataset", "-c", "--competition") or next(
-        (w.text for w in words[3:] if not w.text.startswith("-")), ""
-    )
+    wanted = _option(words, "-d", "--dataset", "-c", "--competition") or next((w.text for w in words[3:] if not w.text.startswith("-")), "")
     if re.fullmatch(r"[\w-]+(?:/[\w.-]+)?", wanted):
         yield model_reference(Word(wanted, words[0].line), setting, kind=Kind.DATASET, hub="kaggle")
 

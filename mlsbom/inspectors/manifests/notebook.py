@@ -106,7 +106,10 @@ def _cell(source: str, cursor: emit.Cursor, key: str) -> Iterator[Yield]:
             at += 1
         variables = re.sub(r"\{(\w+)\}", r"$\1", text)
         yield from commands.facts(variables, line_of(cursor, first) or 1, setting)
-    if any(name in source for name in ("subprocess", "os.system", "pip_install", "ServerParam", "MCPServerStdio", "get_ipython", "pip._internal", "pip.main")):
+    if any(
+        name in source
+        for name in ("subprocess", "os.system", "pip_install", "ServerParam", "MCPServerStdio", "get_ipython", "pip._internal", "pip.main")
+    ):
         plain = source.split("\n")
         try:
             module = python.parse_text(python_of(source))
@@ -137,17 +140,15 @@ def calls(module: ast.Module, line: Callable[[int], int], setting: Setting) -> I
         if isinstance(first, ast.Constant) and isinstance(first.value, str):
             yield from commands.facts(first.value, line(node.lineno), setting)
         elif isinstance(first, ast.List):
-            words = [
-                e.value
-                if isinstance(e, ast.Constant) and isinstance(e.value, str)
-                else known.get(e.id, "$?")
-                if isinstance(e, ast.Name)
-                else "python"
-                if _is_python(e)
-                else "$?"
-                for e in first.elts
-            ]
-            yield from commands.of_command([Word(w, line(node.lineno)) for w in words], setting)
+            row = [Word(_word(e, known), line(node.lineno)) for e in first.elts]
+            yield from commands.of_command(row, setting)
+
+
+def _word(node: ast.expr, known: dict[str, str]) -> str:
+    """A word of a command line: a literal, a constant of the module, the interpreter; what is not known is `$?`."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    return known.get(node.id, "$?") if isinstance(node, ast.Name) else "python" if _is_python(node) else "$?"
 
 
 def _tool_server(node: ast.Call, line: Callable[[int], int]) -> Iterator[Yield]:

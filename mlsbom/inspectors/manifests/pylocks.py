@@ -161,7 +161,9 @@ def _uv(row: dict[str, Any]) -> _Locked:
             entry.project = path == "."
     needs = row.get("dependencies")
     entry.needs = [
-        d["name"] for d in (needs if isinstance(needs, list) else []) if isinstance(d, dict) and isinstance(d.get("name"), str) and names.valid(d["name"], "pypi")
+        d["name"]
+        for d in (needs if isinstance(needs, list) else [])
+        if isinstance(d, dict) and isinstance(d.get("name"), str) and names.valid(d["name"], "pypi")
     ]
     return entry
 
@@ -230,7 +232,9 @@ def _pylock(row: dict[str, Any]) -> _Locked:
         )
     needs = row.get("dependencies")
     entry.needs = [
-        d["name"] for d in (needs if isinstance(needs, list) else []) if isinstance(d, dict) and isinstance(d.get("name"), str) and names.valid(d["name"], "pypi")
+        d["name"]
+        for d in (needs if isinstance(needs, list) else [])
+        if isinstance(d, dict) and isinstance(d.get("name"), str) and names.valid(d["name"], "pypi")
     ]
     return entry
 

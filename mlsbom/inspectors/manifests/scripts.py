@@ -22,7 +22,18 @@ from mlsbom.model import Rule, Scope, Statement
 RULES: tuple[Rule, ...] = emit.RULES
 SIZE_LIMIT = 4 << 20
 _BLOCK = re.compile(r"^# /// (?P<type>[A-Za-z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$", re.MULTILINE)  # PEP 723, "Specification"
-_INSTALLS = ("pip install", "pip_install", "subprocess", "os.system", "ServerParam", "MCPServerStdio", '"pip"', "'pip'", "huggingface-cli", "hf download")
+_INSTALLS = (
+    "pip install",
+    "pip_install",
+    "subprocess",
+    "os.system",
+    "ServerParam",
+    "MCPServerStdio",
+    '"pip"',
+    "'pip'",
+    "huggingface-cli",
+    "hf download",
+)
 _ASSIGNED = re.compile(r"^(\w+)\s*[:?]?=[ \t]*([^\n#]*)", re.MULTILINE)
 _MARK = re.compile(r"^# /// script\s*$", re.MULTILINE)
 
