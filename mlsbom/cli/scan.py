@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -154,16 +153,12 @@ def _cached(outputs: tuple[str, ...], quiet: bool) -> int:
 
 def write(result: Assessment, chosen: list[tuple[tuple[Callable[[Assessment], bytes], str], str]]) -> None:
     """Write each rendering to its file (whole or not at all) or to standard output."""
+    from mlsbom.export import replace
+
     for (render, _), path in chosen:
         data = render(result)
         if path in ("", "-"):
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
             continue
-        try:
-            temporary = f"{path}.{os.getpid()}.tmp"
-            with open(temporary, "wb") as f:
-                f.write(data)
-            os.replace(temporary, path)
-        except OSError as e:
-            raise UsageError(f"{path}: cannot be written: {e.strerror}") from e
+        replace(path, data)
