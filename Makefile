@@ -6,7 +6,7 @@ SHARED ?= ../shared
 ZOO    ?= .zoo
 DEMO   ?= demo
 
-.PHONY: help demo test lint types layers check packs lock score bench fuzz docs system clean release-check wheelhouse
+.PHONY: help demo test lint types layers check packs lock score bench fuzz docs system clean image pictures release-check wheelhouse
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,7 @@ packs: $(VENV)/.dev ## write the index of the data packs
 lock: ## pin the dependencies with hashes, without addresses (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --python-version 3.11 pyproject.toml --extra postgres --extra serve -o requirements.lock
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --python-version 3.11 pyproject.toml --extra postgres --extra serve --extra dask --group test --group lint --group docs --group build -o requirements-dev.lock
+	$(BIN)/python tools/build_lock.py
 
 score: $(VENV)/.dev ## run the scoring programs, where they are present (SHARED=folder)
 	@test -d $(SHARED)/score || { echo "no scoring programs at $(SHARED)/score"; exit 0; }
@@ -70,6 +71,12 @@ fuzz: $(VENV)/.dev ## fuzz every reader for a minute each (SECONDS_EACH=60); nee
 
 docs: $(VENV)/.dev ## build the documentation into docs/_build
 	$(BIN)/sphinx-build -q -W -b html docs docs/_build
+
+pictures: $(VENV)/.dev ## the pictures of README and documentation, anew (needs Chromium)
+	$(BIN)/python tools/make_pictures.py
+
+image: ## build the container image
+	docker build -t mlsbom --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) .
 
 wheelhouse: $(VENV)/.dev ## wheels of mlsbom and all it needs, for a room without network
 	rm -rf wheelhouse && mkdir wheelhouse

@@ -1,4 +1,4 @@
-"""Hash threads beside a busy main thread: GB/s by buffer size and switch interval. What `mlsbom/collect/hashing.py` sets was chosen by this.
+"""Hash threads beside a busy main thread: GB/s by buffer size and switch interval, to hold `mlsbom/collect/hashing.py` against.
 
     python benchmarks/hashing.py [MiB]      the size of the file that is hashed, in the page cache
 """

@@ -1,4 +1,4 @@
-"""Surveying a model of 100 GB on a Hub: bytes fetched, requests, seconds. The Hub is the fake one of the tests, on loopback, so the seconds are ours alone.
+"""Surveying a model of 100 GB on a Hub: bytes fetched, requests, seconds (ours alone: the Hub is the fake one of the tests, on loopback).
 
     python benchmarks/hub.py
 """

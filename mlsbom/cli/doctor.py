@@ -9,17 +9,19 @@ from mlsbom.cli.common import exit_with, write_document
 
 @click.command()
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How the result is printed.")
-def command(form: str) -> None:
-    """Check this installation: version, data packs and their age, trust root, optional parts, digest cache. Opens no socket.
+@click.option("--online/--offline", default=False, help="Also ask whether the Hub answers; without it no socket is opened.")
+def command(form: str, online: bool) -> None:
+    """Check this installation: version, data packs and their age, trust root, optional parts, caches, and with --online the network.
 
     \b
     Examples:
       mlsbom doctor
       mlsbom doctor --format json
+      mlsbom doctor --online
     """
     from mlsbom.doctor import examine
 
-    rows = examine()
+    rows = examine(online)
     if form == "json":
         write_document(rows)
     else:

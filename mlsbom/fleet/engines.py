@@ -39,11 +39,16 @@ class Limits:
     packs: str = ""
 
 
+class Stopped(Exception):
+    """The run was interrupted: what was being scanned is neither done nor failed."""
+
+
 class Worker:
-    """A worker process; started when first needed, and again when it died."""
+    """A worker process; started when first needed, and again when it died. Stopped by another thread, it is not started again."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
 
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
         """One request; `died` in the answer where the worker itself is gone."""
@@ -56,16 +61,26 @@ class Worker:
         except (BrokenPipeError, OSError):
             line = b""
         if not line:
+            if self._stopped:
+                raise Stopped
             self.close()
             return {"target": request["target"], "exit": None, "died": "the worker process died"}
         answer: dict[str, Any] = json.loads(line)
         return answer
 
     def _started(self) -> subprocess.Popen[bytes]:
+        if self._stopped:
+            raise Stopped
         if self._process is None or self._process.poll() is not None:
             self.close()
             self._process = subprocess.Popen([sys.executable, "-m", "mlsbom.fleet.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         return self._process
+
+    def stop(self) -> None:
+        """End the worker and whatever it is doing, from any thread."""
+        self._stopped = True
+        if self._process is not None:
+            self._process.kill()
 
     def close(self) -> None:
         """End the worker."""
@@ -96,8 +111,8 @@ def _worker() -> Worker:
 
 @atexit.register
 def _close_workers() -> None:
-    for worker in _workers:
-        worker.close()
+    while _workers:
+        _workers.pop().close()
 
 
 def run_job(target: str, out: str, key: str, limits: dict[str, Any]) -> dict[str, Any]:
@@ -144,6 +159,9 @@ def local(work: list[Job], limits: dict[str, Any], parallel: int) -> Iterator[di
                     yield future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+            for worker in _workers:
+                worker.stop()
+    _close_workers()
 
 
 def _imported(module: str, name: str) -> Any:

@@ -55,9 +55,7 @@ def loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def application(
-    url: str, token: str | None = None, hosts: tuple[str, ...] = ("localhost", "127.0.0.1")
-) -> Starlette:
+def application(url: str, token: str | None = None, hosts: tuple[str, ...] = ("localhost", "127.0.0.1")) -> Starlette:
     """The application. Without a token only requests for one of `hosts` are answered: no page elsewhere can reach a loopback server by a
     name of its own."""
     try:

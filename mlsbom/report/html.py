@@ -11,6 +11,7 @@ from mlsbom.errors import UsageError
 from mlsbom.model import SEVERITY_ORDER, Assessment, Component, Grade, Obligation, Status
 from mlsbom.report import korean
 from mlsbom.report.graph import graph, strip
+from mlsbom.report.rule_titles import TITLES
 from mlsbom.report.table import CRITERIA, clean, number, size
 from mlsbom.report.words import CLAUSES, WORDS
 from mlsbom.rulebook import page
@@ -20,7 +21,7 @@ TEMPLATE: Final = Path(__file__).resolve().parent / "report.html.j2"
 ROLES: Final = ("application", "model", "dataset", "package", "service", "container", "code", "agent-tool")
 MOST_UNKNOWNS: Final = 400
 MOST_PLACES: Final = 3
-MOST_CHECKED: Final = 120
+MOST_CHECKED: Final = 60
 MOST_BEARERS: Final = 200
 MOST_RELATED: Final = 40
 FEW: Final = 500  # components of which the kind is written in both languages
@@ -49,6 +50,7 @@ def render(assessment: Assessment, version: str, lang: str = "en") -> bytes:
         "marks": {"passed": "✓", "failed": "✕", "missing": "○"},
         "check": lambda k: b(BY_ID[k].title, korean.CHECKS[k][0]),
         "remedy": lambda k: b(BY_ID[k].remedy, korean.CHECKS[k][1]),
+        "amount": lambda v: b(*(clean(x, 160) for x in korean.amount(v))),
         "clause": lambda k: b(*CLAUSES.get(k, (k, k))),
     }
     template = environment.from_string(TEMPLATE.read_text("utf-8"))
@@ -142,11 +144,13 @@ def _roles(a: Assessment, refs: dict[str, Component]) -> list[dict[str, Any]]:
     return out
 
 
-def _title(rule: str) -> str:
+def _title(rule: str) -> tuple[str, str]:
+    """A rule's title in both languages; its name where it has no page here (a document of a newer release)."""
     try:
-        return page(rule).title
+        title = page(rule).title
     except UsageError:
-        return rule.replace("-", " ").capitalize()
+        title = rule.replace("-", " ").capitalize()
+    return title, TITLES.get(rule, title)
 
 
 def _obligations(a: Assessment) -> list[tuple[tuple[str, str, str, str], list[Obligation]]]:

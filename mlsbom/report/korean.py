@@ -89,3 +89,22 @@ def reason(text: str) -> str:
     if m := _EXACT.fullmatch(text):
         return f"{m[2]}: {_LACKS[m[3]]} 없음"
     return text
+
+
+_AMOUNT: Final = (
+    (re.compile(r"\bmau=(\d+)"), "above {:,} monthly users", "월간 이용자 {:,}명 초과"),
+    (re.compile(r"\brevenue(?:_usd)?=(\d+)"), "above {:,} US dollars of yearly revenue", "연 매출 {:,} 미국 달러 초과"),
+    (re.compile(r"\bneeds-licence\b"), "needs another licence", "별도 라이선스 필요"),
+    (re.compile(r"^policy$"), "as the use policy lists them", "이용 정책에 열거됨"),
+    (re.compile(r"^barred$"), "barred", "금지"),
+    (re.compile(r"^attribution$"), "with attribution", "저작자 표시"),
+)
+
+
+def amount(value: str) -> tuple[str, str]:
+    """The value of a clause in words, English and Korean; what is no known figure stays as it is written."""
+    en = ko = value
+    for pattern, english, korean in _AMOUNT:
+        en = pattern.sub(lambda m, form=english: form.format(*map(int, m.groups())), en)  # type: ignore[misc]
+        ko = pattern.sub(lambda m, form=korean: form.format(*map(int, m.groups())), ko)  # type: ignore[misc]
+    return en, ko

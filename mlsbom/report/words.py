@@ -123,6 +123,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "Each check with what shows it, or what is missing and how to provide it. Open a component to read its checks.",
         "점검 항목별 근거 또는 부족한 점과 보완 방법입니다. 구성요소를 열면 항목이 표시됩니다.",
     ),
+    "show_all": ("Show all", "모두 표시"),
     "check_passed": ("met", "충족"),
     "check_failed": ("failed", "미충족"),
     "check_missing": ("not shown", "미제시"),

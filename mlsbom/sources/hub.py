@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from mlsbom.blob import Blob, BytesBlob, FileBlob
-from mlsbom.errors import NetworkError, NothingToScan, NotNear, Unreadable, UsageError
+from mlsbom.errors import BudgetExceeded, NetworkError, NothingToScan, NotNear, Unreadable, UsageError
 from mlsbom.model import AnyFact, Evidence, Statement, Technique
 from mlsbom.sources import Entry
 from mlsbom.sources.far import FarBlob
@@ -37,6 +37,7 @@ TEXT_SUFFIXES: Final = frozenset(
     | {"py", "sh", "tiktoken", "toml", "txt", "xml", "yaml", "yml"}
 )
 """Kinds that are read whole wherever they stand: they say what a model is, and none of them is weights."""
+MOST_BYTES: Final = 4 << 30  # fetched without being asked for all
 MOST_FILES: Final = 200_000
 MOST_REFUSED: Final = 100
 MOST_ASKED: Final = 1_000  # files whose scan status is asked for, a hundred a request
@@ -120,6 +121,8 @@ class HubSource:
     @contextmanager
     def open(self, entry: Entry) -> Iterator[Blob]:
         """The bytes of a file entry, as far as `weights` asks for them."""
+        if self.weights != "full" and self._connection.received > MOST_BYTES:
+            raise BudgetExceeded(f"{MOST_BYTES >> 30} GiB of small files and headers were fetched already", remedy="see --weights full")
         name = posixpath.basename(entry.path)
         suffix = name.rsplit(".", 1)[-1].lower()
         if entry.size <= SMALL or (suffix in TEXT_SUFFIXES and entry.size <= TEXT):
@@ -147,11 +150,6 @@ class HubSource:
             return b"".join(self._connection.read(entry, offset, length))
 
         return fetch
-
-    @property
-    def received(self) -> int:
-        """Bytes of files that arrived so far."""
-        return self._connection.received
 
 
 class _Check:

@@ -47,8 +47,9 @@ class Connection:
         self._api = HfApi(endpoint=self.endpoint, token=None if safe else False)
         self._client: Any = None
         self._etags: dict[str, str] = {}
+        self._storage: dict[str, str] = {}  # where a file's bytes were last found: a signed address that may expire
         self.commit = ""
-        self.received = 0
+        self.received = 0  # bytes of files
 
     # --- what the API says -------------------------------------------------------------------------------------------------------
 
@@ -194,11 +195,16 @@ class Connection:
 
         if self._client is None:
             self._client = self._make()
-        url = hf_hub_url(self.name, entry.path, repo_type=self.kind, revision=self.commit, endpoint=self.endpoint)
+        known = self._storage.pop(entry.path, None)
+        url = known or hf_hub_url(self.name, entry.path, repo_type=self.kind, revision=self.commit, endpoint=self.endpoint)
         headers = {**build_hf_headers(token=self._api.token), "Range": f"bytes={at}-{end - 1}"}
         try:
             with self._client.stream("GET", url, headers=headers) as response:
+                if known and response.status_code in (401, 403, 404, 410):
+                    raise _Again("its storage address has expired")
                 self._judge(entry, response, at, end)
+                if known or response.history:
+                    self._storage[entry.path] = str(response.url)
                 left = end - at
                 for piece in response.iter_raw():
                     yield piece[:left]

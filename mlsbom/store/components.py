@@ -52,7 +52,8 @@ def add(rows: Rows, c: Component, how: str | None, via: str | None = None) -> No
         if key:
             specifiers = c.specifiers or [Specifier(path=first.path, line=first.line, resolved=c.version)]
             rows.tables["dependency"].extend(
-                (eco, key, indexed(s.resolved), text(s.path), since, indexed(s.specifier), s.line, via, s.scope or c.scope) for s in specifiers
+                (eco, key, indexed(s.resolved), text(s.path), since, indexed(s.specifier), s.line, via, s.scope or c.scope)
+                for s in specifiers
             )
     else:
         rows.tables["component"].append(

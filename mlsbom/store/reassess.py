@@ -210,7 +210,7 @@ def _from_rows(db: Database, number: int, packs: Packs) -> Iterator[tuple[str, F
     )
     for ecosystem, name, version, specifier, path, line in rows:
         for entry in feed.load(packs, ecosystem).find(name) if ecosystem in known else ():
-            if what := verdict(ecosystem, version, specifier, entry.versions):
+            if what := verdict(ecosystem, version or None, specifier or None, entry.versions):
                 finding = {
                     "rule": "PACKAGE-" + what.upper(),
                     "severity": "medium" if what == "possibly-affected" else "critical",

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import posixpath
+
 from mlsbom.model import Dependency, Kind, Observed, Reference, Role, Scope, Specifier
 from mlsbom.survey.drafts import Draft, Workshop, source_of
 from mlsbom.survey.identity import package_purl
 from mlsbom.survey.units import folder_of
+from mlsbom.survey.units import projects as projects_of
+
+_LOCAL = frozenset({"editable", "path"})
 
 
 def fold_packages(observed: tuple[Observed, ...], shop: Workshop, root: Draft) -> None:
     """Make the package components, their edges from the project (or the root) that asks for them, and from packages to packages."""
     mentions: dict[tuple[str, str], list[Observed]] = {}
     tools = {(o.place, o.fact.evidence.line, o.fact.name) for o in observed if isinstance(o.fact, Reference) and o.fact.role is Role.TOOL}
+    folders = {folder_of(path): fact for path, fact in sorted(projects_of(observed).items(), reverse=True)}
     for o in observed:
         if isinstance(o.fact, Dependency) and o.fact.name:
             if (o.place, o.fact.evidence.line, o.fact.written or o.fact.name) in tools:
                 continue  # the package that an agent starts is shown as that tool, with the package's purl
-            mentions.setdefault((o.fact.ecosystem, o.fact.name), []).append(o)
+            project = folders.get(_folder_meant(o.place.path, o.fact)) if o.fact.source in _LOCAL else None
+            named = project or o.fact  # `-e ./plugins` is the project that lies there
+            mentions.setdefault((named.ecosystem, named.name), []).append(o)
     made: dict[tuple[str, str], list[Draft]] = {}
     projects: dict[str, Draft] = {}
     for key in sorted(mentions):
@@ -42,6 +50,14 @@ def fold_packages(observed: tuple[Observed, ...], shop: Workshop, root: Draft) -
                     shop.join(asker, "depends-on", target, [source_of(o)], relation)
 
 
+def _folder_meant(path: str, fact: Dependency) -> str:
+    """The folder of the target that a path requirement means, as artifacts spell it; "?" where it is none."""
+    written = (fact.ref or fact.specifier).removeprefix("file:").split("[", 1)[0].split("#", 1)[0]
+    if not written or written.startswith(("/", "~", "$")) or "://" in written:
+        return "?"
+    return posixpath.normpath(posixpath.join(folder_of(path), written)).removeprefix("./")
+
+
 def _drafts(key: tuple[str, str], mentions: list[Observed], shop: Workshop) -> list[Draft]:
     ecosystem, name = key
     facts = [o.fact for o in mentions if isinstance(o.fact, Dependency)]
@@ -49,7 +65,8 @@ def _drafts(key: tuple[str, str], mentions: list[Observed], shop: Workshop) -> l
     drafts = []
     for version in versions:
         vcs = next((f.ref for f in facts if f.source == "vcs" and f.ref), None)
-        purl = package_purl(ecosystem, name, version, vcs)
+        local = all(f.source in _LOCAL and not f.project for f in facts)  # no registry gave it, whatever else has its name there
+        purl = package_purl("generic" if local else ecosystem, name, version, vcs)
         draft = shop.draft(Kind.PACKAGE, name, purl or f"{ecosystem}:{name}@{version}", version=version, purl=purl, ecosystem=ecosystem)
         drafts.append(draft)
     for o in mentions:

@@ -107,7 +107,9 @@ def test_targets_whose_bytes_are_needed_are_named(db: Database, scans: Path) -> 
     ingest(db, [str(scans)])
     for _ in range(2):  # until it is scanned again
         result = reassess(db, Settings(cache=False))
-        assert [(Path(r["target"]).name, r["why"]) for r in result["bytes_needed"]] == [("pinned", "scanned with packs that are not known here")]
+        assert [(Path(r["target"]).name, r["why"]) for r in result["bytes_needed"]] == [
+            ("pinned", "scanned with packs that are not known here")
+        ]
 
 
 def test_packs_of_inspectors_need_bytes_of_their_formats_alone(db: Database, scans: Path, tmp_path: Path) -> None:

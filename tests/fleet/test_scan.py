@@ -201,6 +201,25 @@ def test_a_killed_worker_costs_nothing(hostile: Path, tmp_path: Path) -> None:
     assert not [c for c in results(out)["pinned"]["coverage"] if c["status"] == "failed"]
 
 
+def test_an_interrupt_ends_at_once_and_records_nothing(hostile: Path, tmp_path: Path) -> None:
+    with open(hostile / "aaa-first.bin", "wb") as f:
+        f.truncate(20 << 30)  # takes far longer to hash than this test
+    target = hostile / "aaa"
+    target.mkdir()
+    (hostile / "aaa-first.bin").rename(target / "model.bin")
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "mlsbom", "fleet", "scan", listing(hostile), "--out", str(out), "--parallel", "1", "-q"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    end = time.monotonic() + 30
+    while len(_below(process.pid)) < 2 and time.monotonic() < end:
+        time.sleep(0.05)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=15)
+    assert process.returncode != 0
+    assert results(out) == {}
+
+
 def test_an_empty_list_and_an_unknown_engine(tmp_path: Path) -> None:
     (tmp_path / "list").write_text("# nothing\n")
     with pytest.raises(NothingToScan):

@@ -51,7 +51,15 @@ def client(store: str) -> TestClient:
 
 
 def test_every_answer_has_the_headers(client: TestClient) -> None:
-    for path in ("/", "/?by=package&q=quartz-loader", "/?by=sha256&q=x", "/api/query", "/query.csv?q=numpy", "/nothing", "/../../etc/passwd"):
+    for path in (
+        "/",
+        "/?by=package&q=quartz-loader",
+        "/?by=sha256&q=x",
+        "/api/query",
+        "/query.csv?q=numpy",
+        "/nothing",
+        "/../../etc/passwd",
+    ):
         answer = client.get(path)
         assert {k: answer.headers.get(k) for k in HEADERS} == HEADERS, path
         assert "server" not in answer.headers

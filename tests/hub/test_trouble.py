@@ -56,6 +56,13 @@ def test_a_cut_connection_is_taken_up_where_it_broke(hub):
     assert there.sent <= BIG.size + 8
 
 
+def test_a_storage_address_that_expires_is_asked_for_again(hub):
+    there = hub({"big.bin": BIG}, trouble=[("/storage/", ""), ("/storage/", "signature")])
+    made = survey()
+    assert coverage(made) == {"big.bin": "opaque"}
+    assert len([p for _, p in there.requests if "/resolve/" in p]) == 2
+
+
 def test_lasting_trouble_costs_one_file_and_no_more(hub):
     hub({"README.md": b"# ASR\n", "config.json": b"{}"}, trouble=[("/storage/config", "503")] * 50)
     made = survey()
@@ -225,3 +232,10 @@ def test_a_list_that_breaks_off_keeps_what_was_read(hub):
     there.trouble = [("/tree/", "")] * 1 + [("/tree/", "garbage")]
     made = survey()
     assert len(made.artifacts) == 10 and any("breaks off" in r for r in reasons(made))
+
+
+def test_what_is_fetched_unasked_has_an_end(hub, monkeypatch):
+    monkeypatch.setattr("mlsbom.sources.hub.MOST_BYTES", 100)
+    hub({f"{n}.md": b"x" * 60 for n in range(5)})
+    made = survey()
+    assert sorted(coverage(made).values()) == ["full", "full", "partial", "partial", "partial"]

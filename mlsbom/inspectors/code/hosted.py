@@ -22,7 +22,8 @@ MODEL_KEYS = words(
 )
 URL_KEYS = words(
     "base_url api_base openai_api_base azure_endpoint endpoint_url endpoint api_url server_url api_endpoint inference_server_url host "
-    "anthropic_api_url base_urls api_base_url openai_base_url azure_api_base url uri baseURL nvidia_base_url upstage_api_base ollama_host openai_proxy"
+    "anthropic_api_url base_urls url uri baseURL nvidia_base_url upstage_api_base ollama_host openai_proxy api_base_url "
+    "openai_base_url azure_api_base"
 )
 FRAMEWORKS = words(
     "langchain langchain_core langchain_community llama_index haystack haystack_integrations dspy instructor pydantic_ai crewai "

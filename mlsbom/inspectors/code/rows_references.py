@@ -12,11 +12,13 @@ _STEMS: tuple[bytes, ...] = (
         b"GPT4All insightface lm_eval lighteval nnsight baukit MsDataset segmentation_models ogb evaluate kernels "
         b"custom_pipeline :// openai anthropic mistralai cohere groq together replicate genai generativeai vertexai bedrock "
         b"ollama litellm langchain llama_index dspy pydantic_ai smolagents InferenceClient fal_client dashscope zhipuai voyageai "
-        b"deepgram grpc. gradio wandb mlflow comet_ml neptune clearml swanlab ultralytics rerankers Hooked model= model_ modelId MODEL _model model: load_from init_cfg dl_manager "
-        b"checkpoint=".split()
+        b"deepgram grpc. gradio wandb mlflow comet_ml neptune clearml swanlab ultralytics rerankers Hooked model= model_ modelId "
+        b"MODEL _model: load_from init_cfg dl_manager checkpoint=".split()
     ),
     b"from clip",
     b"from trl",
+    b"model: str",
+    b'_model = "',
 )
 """Rare stems of which every source with a reference holds one; only then is a syntax tree built."""
 

@@ -107,9 +107,13 @@ class Values:
                 yield from self._call(node, scope, depth)
 
     def _bound(self, name: str, scope: Scope, depth: int) -> Iterator[Written]:
-        for binding in (scope.lookup(name) or ())[:8]:
+        bindings = (scope.lookup(name) or [])[:8]
+        for binding in bindings:
             if isinstance(binding, ast.expr) and not (isinstance(binding, ast.Name) and binding.id == name):
                 yield from self._texts(binding, scope, depth + 1)
+        if bindings == [None] and _is_command(scope.node):  # a parameter that click fills from its option
+            for default, where in self.options().get(name, ()):
+                yield from self._texts(default, where, depth + 1)
 
     def _attribute(self, node: ast.Attribute, scope: Scope, depth: int) -> Iterator[Written]:
         """`self.x`, `Config.x`, `Config().x`, `args.x`: assignments, class bodies, options of the command line."""
@@ -219,6 +223,9 @@ class Values:
                             if k is not None
                         ]
                         yield ast.List(elts=rows, ctx=ast.Load()), where
+            case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords) if all(k.arg for k in keywords):
+                rows = [ast.Constant(k.arg) for k in keywords]
+                yield ast.Dict(keys=list(rows), values=[k.value for k in keywords]), scope
             case ast.Call(func=ast.Name(id="list" | "sorted" | "tuple" | "set" | "enumerate" | "tqdm"), args=[first, *_]):
                 yield from self.holders(first, scope, depth + 1)
 
@@ -281,6 +288,12 @@ class Values:
             inner = self._classes.get(holder.id) if isinstance(holder, ast.Name) else None
             for name, bindings in inner.bindings.items() if inner is not None else ():
                 out.setdefault(name, []).extend((b, inner) for b in bindings if isinstance(b, ast.expr) and inner is not None)
+
+
+def _is_command(node: ast.AST | None) -> bool:
+    """Whether a function is decorated with options of click."""
+    decorators = node.decorator_list if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) else []
+    return any(isinstance(d, ast.Call) and isinstance(d.func, ast.Attribute) and d.func.attr == "option" for d in decorators)
 
 
 def _is_loop_item(node: ast.expr) -> bool:

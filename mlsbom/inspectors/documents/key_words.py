@@ -19,6 +19,7 @@ NOT_MODEL = re.compile(
     r"parallel|registry)(?:_\w+)?|hub_model_id|push_to_hub_model_id|model_dir|checkpoint_dir|model_file|encoder_layers|run_name|"
     r"model_max_length|served_model_name"
 )
+PRODUCT = re.compile(r"(?:\w+_)?(?:output|outputs|export|push|push_to_hub|publish|upload|destination|artifact)")
 DATASET = re.compile(
     r"(?:\w+_)?(?:data_?sets?)(?:_(?:name|path|id|repo|repo_id|name_or_path|mixer|list|names|paths|hf|uri))*|(?:train|training|eval|"
     r"evaluation|test|val|valid|validation|calibration|calib|instruct|pretrain|sft|dpo)_(?:data|set|ds|path|file|files|corpus)|"

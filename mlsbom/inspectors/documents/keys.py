@@ -105,6 +105,10 @@ class Reading:
             if words.DATA_HOLDER.fullmatch(key) and key.endswith("mixer"):
                 yield from self._mixer(value, where)
             return
+        if words.PRODUCT.fullmatch(where.holder):  # what the run makes, and where it goes
+            for one in scalars:
+                yield from self._service(one, key, where, siblings)
+            return
         inner = key in words.INNER
         if words.DATA_HOLDER.fullmatch(where.holder) and inner and not words.MODEL_HOLDER.fullmatch(where.holder):
             for one in scalars:

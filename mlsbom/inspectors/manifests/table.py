@@ -67,8 +67,8 @@ ROWS: tuple[Row, ...] = (
     _row(
         "workflows",
         ".github/workflows/*.yml .github/workflows/*.yaml action.yml action.yaml .gitlab-ci.yml .gitlab-ci.yaml "
-        "azure-pipelines*.yml .circleci/config.yml bitbucket-pipelines.yml .travis.yml buildspec.yml cloudbuild.yaml cloudbuild.yml .drone.yml "
-        ".readthedocs.yaml .readthedocs.yml",
+        "azure-pipelines*.yml .circleci/config.yml bitbucket-pipelines.yml .travis.yml buildspec.yml cloudbuild.yaml .drone.yml "
+        "cloudbuild.yml .readthedocs.yaml .readthedocs.yml",
     ),
     _row("npm", "package.json"),
     _row("npm-locks", "package-lock.json npm-shrinkwrap.json .package-lock.json", module="npm_locks"),
