@@ -7,6 +7,8 @@ mlsbom=$1
 folder=$2
 mkdir -p "$folder"
 options=(--profile "${PROFILE:-ci}" --weights "${WEIGHTS:-headers}")
+# The default profile's level is stated, so that the mlsbom.toml of a pull request cannot loosen its own gate.
+[ -n "${FAIL_ON:-}" ] || [ "${PROFILE:-ci}" != ci ] || FAIL_ON=high
 [ -z "${FAIL_ON:-}" ] || options+=(--fail-on "$FAIL_ON")
 [ "${ONLINE:-false}" != true ] || options+=(--online)
 code=0

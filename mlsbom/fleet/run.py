@@ -53,9 +53,7 @@ def scan_all(
     for j in left:
         j.out.unlink(missing_ok=True)
     mine = {j.out.name for j in left}
-    for stray in out.glob(".*.json.*"):  # half-written by a run that was killed; another shard may write beside this one
-        if stray.name[1:].rpartition(".")[0] in mine:
-            stray.unlink(missing_ok=True)
+    _sweep(out, mine)
     total = {"targets": len(work), "before": len(before), "done": 0, "failed": 0, "incomplete": 0, "died": 0, "seconds": 0.0}
     start = time.monotonic()
     show = _Show(len(left), quiet)
@@ -67,10 +65,18 @@ def scan_all(
         total["died"] += bool(answer.get("died"))
         show.seen(str(answer["target"]), int(total["done"]))
     show.end()
+    _sweep(out, mine)
     total["seconds"] = round(time.monotonic() - start, 1)
     total["failed"] += sum(_code(j.out) == 1 for j in before)
     total["incomplete"] += sum(_code(j.out) == 3 for j in before)
     return total
+
+
+def _sweep(out: Path, mine: set[str]) -> None:
+    """Remove what a killed process left half-written of these results; another shard may be writing beside this one."""
+    for stray in out.glob(".*.json.*"):
+        if stray.name[1:].rpartition(".")[0] in mine:
+            stray.unlink(missing_ok=True)
 
 
 def _code(path: Path) -> int:

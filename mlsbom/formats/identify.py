@@ -211,7 +211,7 @@ def _text(blob: Blob, head: bytes, base: str) -> list[str]:
         out.append("zip")
     if head[257:262] == b"ustar":
         out.append("tar")
-    if base.startswith(("dockerfile", "containerfile")) or base.endswith(".dockerfile"):
+    if base.endswith(".dockerfile") or (base.startswith(("dockerfile", "containerfile")) and own != "python" and suffix != "pyc"):
         return [*out, "dockerfile"]
     if first == b"<" and (root := _XML_ROOT.search(start)):
         return [*out, "pmml" if root[1] == b"PMML" else "openvino", "xml"]
