@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlsbom.assess.findings import coverage, judged
 from mlsbom.assess.gate import gate
@@ -18,7 +18,6 @@ from mlsbom.assess.proposals import proposals
 from mlsbom.assess.rubric import CRITERIA, grades
 from mlsbom.assess.view import View
 from mlsbom.callable_module import callable_module
-from mlsbom.collect import Observer, Options, collect
 from mlsbom.errors import PackError, UsageError
 from mlsbom.knowledge import Packs, shared
 from mlsbom.model import (
@@ -44,6 +43,9 @@ from mlsbom.resolve import ORDER, Asked
 from mlsbom.rulebook import remedy
 from mlsbom.sources import Source
 from mlsbom.survey.fold import fold
+
+if TYPE_CHECKING:
+    from mlsbom.collect import Observer
 
 JUDGEMENTS = (Finding, Shortfall, SignatureVerdict, Comparison)
 
@@ -99,6 +101,8 @@ def scan(target: str, settings: Settings | None = None) -> Assessment:
     settings = settings or Settings()
     created = settings.now or now()
     source = open_target(target, settings.online, settings.weights)
+    from mlsbom.collect import Options, collect  # the inspectors: assessing a stored survey needs none of them
+
     options = Options(
         packs=settings.packs,
         jobs=settings.jobs,

@@ -65,15 +65,18 @@ class Index:
     def of(cls, targets: Iterable[Target]) -> Index:
         """The index of targets; of two with one name the first counts."""
         index = cls()
+        by_name = index.by_name
         for t in targets:
-            if t.name in index.by_name:
-                continue
-            index.by_name[t.name] = t
-            s = strip(t.name)
+            by_name.setdefault(t.name, t)
+        if not by_name:
+            return index
+        # All names as one text: a few long string operations instead of several for each of 15,000 names.
+        every = strip("\n".join(by_name))
+        for t, s, alike in zip(by_name.values(), every.split("\n"), skeleton(every).split("\n"), strict=True):
             if s not in index._stripped and len(s) >= 3:
                 index._lengths[len(s)].append(s)
             index._stripped[s].append(t)
-            index._skeletons[skeleton(s)].append(t)
+            index._skeletons[alike].append(t)
             if "-" in t.name:
                 index._sorted["-".join(sorted(t.name.split("-")))].append(t)
         return index
