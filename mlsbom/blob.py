@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -21,7 +22,7 @@ FAR_ENDS = 16 << 10  # of a piece of a far blob, such as a member of an archive 
 TEXT_LIMIT = 64 << 20
 
 
-class Blob:
+class Blob(ABC):
     """Bytes with a name. `name`: base name, for hints alone. `near`: reading costs nothing but disk. Subclasses give `_read`."""
 
     near = True
@@ -36,8 +37,9 @@ class Blob:
         self._whole: bytes | None = None
         self._parsed: dict[Callable[..., Any], Any] = {}
 
+    @abstractmethod
     def _read(self, offset: int, length: int) -> bytes:
-        raise NotImplementedError  # pragma: no cover - abstract
+        """Exactly these bytes, which lie within the blob; fewer where it ends early. Raises Unreadable."""
 
     def read_at(self, offset: int, length: int) -> bytes:
         """At most `length` bytes from `offset`; fewer at the end. Raises Unreadable where the bytes cannot be had."""

@@ -11,32 +11,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from mlsbom.licenses import facts
-from mlsbom.licenses.clauses import Clause
+from mlsbom.licenses.clauses import RESTRICTIVE, Clause
 from mlsbom.licenses.expressions import best, parse_ids, worst
 
 if TYPE_CHECKING:
     from mlsbom.licenses.facts import Table
 
-CARRIED: Final[frozenset[str]] = frozenset(
-    [
-        "noncommercial",
-        "research-only",
-        "field-of-use",
-        "territory",
-        "threshold",
-        "output-training",
-        "naming",
-        "display",
-        "pass-through",
-        "remote-restriction",
-        "separate-agreement",
-        "competitor",
-        "no-derivatives",
-        "share-alike",
-        "network",
-    ]
-)
-"""Duties that go with the weights to what derives from them. A notice is a duty too, but its loss has a rule of its own."""
+CARRIED: Final[frozenset[str]] = RESTRICTIVE - {"no-grant"}
+"""Duties that go with the weights to what derives from them. A notice is a duty too, but its loss has a rule of its own;
+where nothing is granted, nothing is handed on."""
 
 _DECIDED: Final[frozenset[str]] = frozenset({"noncommercial", "research-only", "no-grant", "share-alike", "no-derivatives", "network"})
 """Clauses of which a licence that is known is known to have them or not: what a pattern finds in its text adds nothing."""

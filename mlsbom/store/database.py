@@ -131,15 +131,17 @@ class Database:
     def write(self, lock: bool = True) -> Iterator[None]:
         """A transaction; with `lock`, the only writer meanwhile."""
         self.run("BEGIN" if self.postgres else "BEGIN IMMEDIATE")
+        whole = False
         try:
             if lock and self.postgres:
                 self.run("LOCK TABLE target IN SHARE ROW EXCLUSIVE MODE")
             yield
             self.run("COMMIT")
-        except BaseException:
-            with contextlib.suppress(MlsbomError):  # the connection may be what was lost; the server then rolls back by itself
-                self.run("ROLLBACK")
-            raise
+            whole = True
+        finally:
+            if not whole:
+                with contextlib.suppress(MlsbomError):  # the connection may be what was lost; the server then rolls back by itself
+                    self.run("ROLLBACK")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
