@@ -57,9 +57,9 @@ class Index:
     by_name: dict[str, Target] = field(default_factory=dict)
     _stripped: dict[str, list[Target]] = field(default_factory=lambda: defaultdict(list))
     _skeletons: dict[str, list[Target]] = field(default_factory=lambda: defaultdict(list))
-    _sorted: dict[str, list[Target]] = field(default_factory=lambda: defaultdict(list))
     _lengths: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     _ready: dict[str, Near] = field(default_factory=dict)
+    _ordered: dict[str, list[Target]] | None = None
 
     @classmethod
     def of(cls, targets: Iterable[Target]) -> Index:
@@ -72,14 +72,28 @@ class Index:
             return index
         # All names as one text: a few long string operations instead of several for each of 15,000 names.
         every = strip("\n".join(by_name))
+        stripped, skeletons, lengths = index._stripped, index._skeletons, index._lengths
         for t, s, alike in zip(by_name.values(), every.split("\n"), skeleton(every).split("\n"), strict=True):
-            if s not in index._stripped and len(s) >= 3:
-                index._lengths[len(s)].append(s)
-            index._stripped[s].append(t)
-            index._skeletons[alike].append(t)
-            if "-" in t.name:
-                index._sorted["-".join(sorted(t.name.split("-")))].append(t)
+            if s in stripped:
+                stripped[s].append(t)
+            else:
+                stripped[s] = [t]
+                if len(s) >= 3:
+                    lengths[len(s)].append(s)
+            if alike in skeletons:
+                skeletons[alike].append(t)
+            else:
+                skeletons[alike] = [t]
         return index
+
+    def _by_tokens(self) -> dict[str, list[Target]]:
+        """The targets of several words by these words in order; made for the first name of several words."""
+        if self._ordered is None:
+            self._ordered = defaultdict(list)
+            for t in self.by_name.values():
+                if "-" in t.name:
+                    self._ordered["-".join(sorted(t.name.split("-")))].append(t)
+        return self._ordered
 
     def by_stripped(self, stripped: str) -> str | None:
         """The first target with these letters, as written."""
@@ -151,7 +165,7 @@ class Index:
         """Candidates with the same words in another order, or with something put before or behind."""
         tokens = name.split("-")
         if 1 < len(tokens) <= MOST_TOKENS:
-            add(self._sorted.get("-".join(sorted(tokens)), ()), "order", 0)
+            add(self._by_tokens().get("-".join(sorted(tokens)), ()), "order", 0)
         for affix in AFFIXES:
             n = len(affix)
             if len(stripped) - n < 4:
