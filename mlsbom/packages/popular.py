@@ -10,7 +10,7 @@ from typing import Final
 from mlsbom.knowledge import Packs
 from mlsbom.packages.score import FEATURES, Model, Words
 from mlsbom.packages.similarity import Index, Target
-from mlsbom.packages.slips import comparable
+from mlsbom.packages.slips import comparable, comparables
 
 ECOSYSTEMS: Final[tuple[str, ...]] = ("pypi", "npm")
 """Ecosystems with a list of popular names."""
@@ -39,8 +39,10 @@ def targets(ranks: dict[str, int], aliases: dict[str, str], watch: frozenset[str
         own = ranks.get(name, watch_rank if name in watch else len(ranks))
         return min(own, ranks.get(aliases.get(name, ""), own), watch_rank if name in watch else own)
 
-    for name in (*ranks, *sorted(watch - ranks.keys())):
-        yield Target(comparable(name, ecosystem), name, name, rank(name))
+    names = [*ranks, *sorted(watch - ranks.keys())]
+    special = watch | aliases.keys()
+    for name, compared in zip(names, comparables(names, ecosystem), strict=True):
+        yield Target(compared, name, name, rank(name) if name in special else ranks[name])
     for name, means in aliases.items():
         if name not in ranks and name not in watch:
             yield Target(comparable(name, ecosystem), name, means, rank(name))

@@ -105,7 +105,15 @@ def comparable(name: str, ecosystem: str) -> str:
     return name if ecosystem == "pypi" else _SEPARATORS.sub("-", name.lower()).strip("-")
 
 
+def comparables(names: list[str], ecosystem: str) -> list[str]:
+    """`comparable` of many names, as one text: an order of magnitude faster. No name has a line break in it."""
+    if ecosystem == "pypi" or not names:
+        return names
+    return [name.strip("-") for name in _SEPARATORS_OF_LINES.sub("-", "\n".join(names).lower()).split("\n")]
+
+
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
+_SEPARATORS_OF_LINES = re.compile(r"[^a-z0-9\n]+")
 
 
 def skeleton(stripped: str) -> str:

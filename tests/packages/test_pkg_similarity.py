@@ -11,7 +11,7 @@ from mlsbom.packages import popular
 from mlsbom.packages.popular import Popular
 from mlsbom.packages.score import FEATURES, Match, best, features
 from mlsbom.packages.similarity import Index, Target
-from mlsbom.packages.slips import comparable, kind_of, strip
+from mlsbom.packages.slips import comparable, comparables, kind_of, strip
 
 NAMES = st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?", fullmatch=True)
 
@@ -144,3 +144,10 @@ def test_what_was_measured_meets_the_goals(packs: Packs) -> None:
     measured = popular.model(packs).measured
     assert measured["recall_at_0.005"] >= 0.75
     assert measured["recall_at_0.02"] >= 0.9
+
+
+def test_many_names_are_compared_as_each_is() -> None:
+    names = ["@babel/core", "Lodash.Merge", "_x__y_", "plain", "a--b", "", "@/-"]
+    for ecosystem in ("pypi", "npm"):
+        assert comparables(names, ecosystem) == [comparable(n, ecosystem) for n in names]
+        assert comparables([], ecosystem) == []
