@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from msgspec import Struct
+
 from mlsbom.errors import UsageError
 from mlsbom.model import Severity
+from mlsbom.patterns import late
 
 FOLDER = Path(__file__).resolve().parent / "rules"
-_HEAD = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.S)
-_FENCE = re.compile(r"^```(fires|benign|config|records)[ \t]+([^\n]*)\n(.*?)^```[ \t]*$", re.S | re.M)
+_HEAD = late(r"\A---\n(.*?)\n---\n(.*)\Z", re.S)
+_FENCE = late(r"^```(fires|benign|config|records)[ \t]+([^\n]*)\n(.*?)^```[ \t]*$", re.S | re.M)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(Struct, frozen=True, kw_only=True):
     """A rule's page. `sections`: heading -> text. `cases`: ("fires" | "benign" | "config" | "records", info string, content)."""
 
     id: str

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from mlsbom.assess.findings import coverage, judged
 from mlsbom.assess.gate import gate
@@ -50,8 +51,7 @@ if TYPE_CHECKING:
 JUDGEMENTS = (Finding, Shortfall, SignatureVerdict, Comparison)
 
 
-@dataclass(slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, kw_only=True):
     """What the caller of a scan decides; the defaults are those of the command."""
 
     packs: Packs = field(default_factory=shared)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Final
 
 from mlsbom.knowledge import Packs
+from mlsbom.patterns import late
 
-SILENT: Final = re.compile(
+SILENT: Final = late(
     r"(MIT|MIT-0|Apache-(1\.1|2\.0)|BSD-[0-4]-Clause|0BSD|ISC|Zlib|Unlicense|BSL-1\.0|CC0-1\.0|CC-BY(-[A-Z]+)*-[34]\.0|OFL-1\.1|PSF-2\.0"
     r"|(A|L)?GPL-[23]\.[01](-only|-or-later)?|MulanPSL-[12]\.0|PDDL-1\.0|ODbL-1\.0)"
 )

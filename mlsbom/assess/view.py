@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from mlsbom.model import (
     Component,
@@ -32,8 +33,7 @@ NOT_SHOWN: Final = "not-shown"
 NOT_APPLICABLE: Final = "not-applicable"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """Of one check for one component: passed, failed, not-shown or not-applicable, and why."""
 
     state: str
@@ -65,8 +65,7 @@ def not_shown(why: str) -> Outcome:
 NA: Final = Outcome(NOT_APPLICABLE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(Struct, frozen=True, kw_only=True):
     """One check of the rubric. `remedy`: what a vendor does to meet it."""
 
     id: str
@@ -84,8 +83,7 @@ def _beside(path: str, home: str) -> bool:
     return folder == home or (home.endswith((".dist-info", ".egg-info")) and path.startswith(f"{home}/"))
 
 
-@dataclass(slots=True)
-class View:
+class View(Struct):
     """Everything a check may ask, by component."""
 
     survey: Survey

@@ -87,7 +87,7 @@ def ingest_command(paths: tuple[str, ...], url: str, form: str) -> None:
       mlsbom fleet ingest results/ --db sqlite:///fleet.db
       mlsbom fleet ingest vendor.cdx.json --db postgresql://mlsbom@localhost/fleet
     """
-    from dataclasses import asdict
+    from msgspec.structs import asdict
 
     from mlsbom.store.database import Database
     from mlsbom.store.ingest import ingest

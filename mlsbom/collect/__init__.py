@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from mlsbom import __version__
 from mlsbom.blob import BytesBlob
@@ -46,8 +47,7 @@ Observer = Callable[[str, int, int], None]
 """Told (what, done, of) while collecting; `what` is a path."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Options:
+class Options(Struct, kw_only=True):
     """How to collect. `timeout` in seconds for the whole; `jobs` hash threads; `algorithms` wanted of every file."""
 
     packs: Packs = field(default_factory=shared)

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from mlsbom.errors import UsageError
 from mlsbom.knowledge import Packs
@@ -30,8 +30,7 @@ from mlsbom.resolve.license_sources import Document, Sources
 DISCLAIMER = "A collection made from what was found, not a legal opinion."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bearer:
+class Bearer(Struct, frozen=True, kw_only=True):
     """Whose terms ask for something: a part of the release or an upstream, with the files known of it."""
 
     name: str

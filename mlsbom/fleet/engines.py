@@ -13,9 +13,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from mlsbom.errors import NetworkError, UsageError
 from mlsbom.fleet.plan import Job, done, failed_document, write
@@ -25,8 +26,7 @@ AHEAD: Final = 4
 """Jobs handed to an engine for each of its cores: a list may have millions."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """Of one repository: memory in bytes (0: none), seconds, size of a result in bytes, hash threads. `packs`: the digest of the data packs
     that every host must have, so that no two of them answer differently."""
 

@@ -8,9 +8,10 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from mlsbom import __version__
 from mlsbom.errors import UsageError
@@ -22,8 +23,7 @@ TAIL: Final = 256
 """Bytes at the end of a result that hold its key."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """One target with its result file and the key by which a result is known again."""
 
     target: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import asdict, replace
 
 from mlsbom.errors import NothingToScan, UsageError
 from mlsbom.fleet.engines import ENGINES, Limits

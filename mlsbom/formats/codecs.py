@@ -11,8 +11,9 @@ import lzma
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import IO, Any, Final, Protocol
+
+from msgspec import Struct
 
 from mlsbom.blob import Blob, BytesBlob, FileBlob
 from mlsbom.budget import Budget
@@ -113,8 +114,7 @@ DECODERS: Final[dict[str, Callable[[], Decoder]]] = {
 """Names of formats (and `deflate`, without a header) to their decoders."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expanded:
+class Expanded(Struct, frozen=True, kw_only=True):
     """What came out. `consumed`: packed bytes used; `problem`: why it ends early, or None where the stream was whole; `bomb`: whether
     the budget ended it."""
 
@@ -230,8 +230,7 @@ def expand_with(
     return Expanded(blob=sink.blob(name or blob.name), consumed=state.at - start, problem=problem, bomb=bomb)
 
 
-@dataclass(slots=True)
-class _State:
+class _State(Struct):
     """Where the packed input was read up to, and whether a stream's end was met there."""
 
     at: int

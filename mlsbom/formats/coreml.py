@@ -5,8 +5,9 @@ Source: Model.proto, NeuralNetwork.proto, MIL.proto, LinkedModel.proto of coreml
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
@@ -33,8 +34,7 @@ CUSTOM_LAYER: Final = 500
 DEPTH_LIMIT: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Custom:
+class Custom(Struct, frozen=True):
     """A custom layer or model: class and text parameters."""
 
     class_name: str
@@ -42,8 +42,7 @@ class Custom:
     at: int
 
 
-@dataclass(slots=True)
-class CoreMl:
+class CoreMl(Struct):
     """`metadata`: user-defined keys and values; `paths`: other files that are named."""
 
     version: int = 0

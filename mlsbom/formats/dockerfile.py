@@ -8,25 +8,26 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct, field
+
 from mlsbom.blob import Blob
+from mlsbom.patterns import late
 
 SIZE_LIMIT: Final = 4 << 20
 INSTRUCTIONS: Final = 20_000
 
-_DIRECTIVE = re.compile(r"#\s*([A-Za-z][\w-]*)\s*=\s*(\S.*?)\s*$")
-_WORD = re.compile(r"([A-Za-z]+)(?:\s+|$)")
-_FLAG = re.compile(r"\s*(--[a-z][\w-]*)(?:=(?:\"([^\"]*)\"|'([^']*)'|(\S*)))?(?:\s+|$)")
-_HERE = re.compile(r"(?<!<)<<-?\s*(['\"]?)([A-Za-z_]\w*)\1")
-_PAIR = re.compile(r"""([A-Za-z_][\w.-]*)=((?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\])*)""", re.DOTALL)
-_VARIABLE = re.compile(r"(?<!\\)\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-+?])([^{}]*))?\})")
+_DIRECTIVE = late(r"#\s*([A-Za-z][\w-]*)\s*=\s*(\S.*?)\s*$")
+_WORD = late(r"([A-Za-z]+)(?:\s+|$)")
+_FLAG = late(r"\s*(--[a-z][\w-]*)(?:=(?:\"([^\"]*)\"|'([^']*)'|(\S*)))?(?:\s+|$)")
+_HERE = late(r"(?<!<)<<-?\s*(['\"]?)([A-Za-z_]\w*)\1")
+_PAIR = late(r"""([A-Za-z_][\w.-]*)=((?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\])*)""", re.DOTALL)
+_VARIABLE = late(r"(?<!\\)\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-+?])([^{}]*))?\})")
 _SHELL_FORMS: Final = frozenset({"RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK", "SHELL"})
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(Struct, frozen=True):
     """One instruction. `name` in upper case; `text`: what follows the flags, with its line breaks (one a physical line, so that an offset
     tells the line); `words`: of the JSON form, else None; `heredocs`: (delimiter, first line, body); `stage`: index of the build stage."""
 
@@ -43,8 +44,7 @@ class Instruction:
         return next((v for k, v in self.flags if k == name), None)
 
 
-@dataclass(slots=True)
-class Document:
+class Document(Struct):
     """The instructions in order, and the names of the build stages."""
 
     instructions: list[Instruction] = field(default_factory=list)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mlsbom.errors import Malformed
 
 VECTOR_LIMIT = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """A table at an absolute position; fields are numbered from 0 in the order of the schema."""
 
     data: bytes

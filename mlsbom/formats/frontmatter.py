@@ -7,30 +7,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed, ReadError
 from mlsbom.formats import located, yaml
 from mlsbom.formats.located import Located
 from mlsbom.formats.yaml import Node
+from mlsbom.patterns import late
 
 SIZE_LIMIT: Final = 8 << 20
 
-_FRONT = re.compile(r"\A\s*---[ \t]*\r?\n(.*?)(?:^---[ \t]*(?:\r?\n|\Z)|\Z)", re.S | re.M)
-_KEY = re.compile(r"[A-Za-z_][\w.-]*[ \t]*:(?:\s|\Z)")
-_ATX = re.compile(r"\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*\Z")
-_FENCE = re.compile(r"\s{0,3}(```+|~~~+)")
-_HTML_HEADING = re.compile(r"\s*<h([1-6])[^>]*>(.*?)</h\1>", re.I)
-_TAG = re.compile(r"<[^>]{1,400}>")
-_IMAGE = re.compile(r"\[?!\[[^\]]*\]\([^)]*\)(?:\]\([^)]*\))?")
-_LINKED = re.compile(r"\[([^\]]*)\]\([^)\s]*(?:\s+\"[^\"]*\")?\)")
-_MARKS = re.compile(r"(\*\*|__|`+|~~)|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)")
+_FRONT = late(r"\A\s*---[ \t]*\r?\n(.*?)(?:^---[ \t]*(?:\r?\n|\Z)|\Z)", re.S | re.M)
+_KEY = late(r"[A-Za-z_][\w.-]*[ \t]*:(?:\s|\Z)")
+_ATX = late(r"\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*\Z")
+_FENCE = late(r"\s{0,3}(```+|~~~+)")
+_HTML_HEADING = late(r"\s*<h([1-6])[^>]*>(.*?)</h\1>", re.I)
+_TAG = late(r"<[^>]{1,400}>")
+_IMAGE = late(r"\[?!\[[^\]]*\]\([^)]*\)(?:\]\([^)]*\))?")
+_LINKED = late(r"\[([^\]]*)\]\([^)\s]*(?:\s+\"[^\"]*\")?\)")
+_MARKS = late(r"(\*\*|__|`+|~~)|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)")
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """A heading with the lines (number, text) below it, down to the next heading of any level. The text before all headings has the
     title "" and level 0."""
 
@@ -40,8 +41,7 @@ class Section:
     rows: tuple[tuple[int, str], ...] = ()
 
 
-@dataclass(slots=True)
-class Card:
+class Card(Struct):
     """A document. `front` is None where there is none; `problem` is what is wrong with it; `sections` are those of the body."""
 
     front: Located | None

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
@@ -46,8 +47,7 @@ FILE_TYPES: Final[dict[int, str]] = {
 """`general.file_type` -> its name: llama.h."""
 
 
-@dataclass(frozen=True, slots=True)
-class Array:
+class Array(Struct, frozen=True):
     """An array: type of its elements, its count, and at most 64 of its values."""
 
     kind: int
@@ -55,8 +55,7 @@ class Array:
     items: tuple[Any, ...]
 
 
-@dataclass(slots=True)
-class Gguf:
+class Gguf(Struct):
     """`values`: key -> value, the last where a key occurs twice; `offsets`: key -> offset. `bounds`: sizes that overflow or lie outside
     in a way that truncation does not explain; `anomalies`: what is absurd without breaking a reader; `broken`: why reading ended early."""
 

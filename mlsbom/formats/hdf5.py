@@ -9,8 +9,9 @@ read (huge objects, deeper B-trees) is listed in `unread`, never passed over.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
@@ -23,8 +24,7 @@ TEXT_LIMIT: Final = 64 << 20
 UNDEFINED: Final = 0xFFFFFFFFFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
+class Outside(Struct, frozen=True):
     """A mention of another file: `kind` external-link, external-data, virtual-source or soft-link."""
 
     kind: str
@@ -32,8 +32,7 @@ class Outside:
     where: str
 
 
-@dataclass(slots=True)
-class Hdf5:
+class Hdf5(Struct):
     """`attributes`: (object path, name) -> value (text, number, list; None where the type is not read). `tensors`: datasets with numeric
     types. `outside`: other files that are named. `unread`: what this reader could not follow."""
 
@@ -46,8 +45,7 @@ class Hdf5:
     unread: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Type:
+class _Type(Struct, frozen=True):
     """A datatype: class (0 integer, 1 float, 3 string, 9 variable length, 8 enum, ...), size in bytes, dtype name, text or not, of what."""
 
     kind: int

@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 from mlsbom.blob import Blob
+from mlsbom.patterns import late
 
 _MAGIC: Final[tuple[tuple[bytes, str], ...]] = (
     (b"GGUF", "gguf"),
@@ -121,13 +122,13 @@ _SUFFIX: Final[dict[str, str]] = {
 _OWN_TEXT: Final = frozenset(
     {"python", "javascript", "markdown", "html", "csv", "source", "shell", "template", "notebook", "json", "jsonl"}
 )
-_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_PICKLE_TEXT = re.compile(
+_BINARY = late(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_PICKLE_TEXT = late(
     rb"(?:[VSIFLN][^\n]{0,300}\n(?:p\d+\n|q.)(?:0|[VSIFLcgt(\]}ld])|c[A-Za-z_][\w.]{0,200}\r?\n[A-Za-z_<][\w.<>]{0,200}\r?\n|\(?i[A-Za-z_][\w.]{0,200}\n[A-Za-z_][\w.]{0,200}\n"
     rb"|[(\[\]}l](?:[dltp]|[lp]?[lpdt]p?\d|[q(r]).{0,4096}?(?:[.\x81Rbustae]|$)|\(.{0,400}?(?:i[A-Za-z_][\w.]{0,99}\n|c[A-Za-z_][\w.]{0,99}\n)\w+\n)",
     re.S,
 )
-_XML_ROOT = re.compile(rb"<(?:\w+:)?(PMML|net)[\s>/]")
+_XML_ROOT = late(rb"<(?:\w+:)?(PMML|net)[\s>/]")
 
 
 def identify(blob: Blob, name: str = "") -> tuple[str, ...]:
@@ -315,11 +316,11 @@ def has_zip_end(blob: Blob) -> bool:
 
 
 _KINDS: Final[tuple[tuple[re.Pattern[bytes], str], ...]] = (
-    (re.compile(rb"(?:^|/)data\.pkl$"), "torch-zip"),
-    (re.compile(rb"(?:^|/)MAR-INF/MANIFEST\.json$", re.I), "mar"),
-    (re.compile(rb"^\.?/?schema\.json$"), "skops"),
-    (re.compile(rb"^model\.weights\.h5$|^config\.json$"), "keras-zip"),
-    (re.compile(rb"\.npy$"), "npz"),
+    (late(rb"(?:^|/)data\.pkl$"), "torch-zip"),
+    (late(rb"(?:^|/)MAR-INF/MANIFEST\.json$", re.I), "mar"),
+    (late(rb"^\.?/?schema\.json$"), "skops"),
+    (late(rb"^model\.weights\.h5$|^config\.json$"), "keras-zip"),
+    (late(rb"\.npy$"), "npz"),
 )
 """Dialects of zip, by the name of a member that only they have."""
 

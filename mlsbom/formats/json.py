@@ -7,27 +7,26 @@ from __future__ import annotations
 
 import gc
 import json as _json
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from mlsbom.blob import Blob, decode
 from mlsbom.errors import Malformed
+from mlsbom.patterns import late
 
 SIZE_LIMIT: Final = 128 << 20
 _HOLD_FROM = 1 << 18
-_DIGITS = re.compile(r"\d{4000}")
+_DIGITS = late(r"\d{4000}")
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """A parsed document: `value` as plain dicts and lists, and the keys that occur twice in one object (the last one counts, as in most
     readers), at most 100 of them."""
 

@@ -9,21 +9,22 @@ from __future__ import annotations
 import json as _json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from mlsbom.blob import Blob
 from mlsbom.formats import json, yaml
 from mlsbom.formats.yaml import Node
+from mlsbom.patterns import late
 
 LINES_LIMIT: Final = 2 << 20
 """Bytes of JSON up to which lines are kept; a larger document is read without."""
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\]]|[^\s{}\[\],:"]+', re.S)
+_TOKEN = late(r'"(?:[^"\\]|\\.)*+"|[{}\[\]]|[^\s{}\[\],:"]+', re.S)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Located:
+class Located(Struct, frozen=True, eq=False):
     """A value of a document: `node` with its line, and the dotted path to it."""
 
     node: Node
@@ -92,8 +93,7 @@ class Located:
                     yield key.value, Located(value, ".".join((*path, key.value)))
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """A document: its root, and the keys that occur twice with the line of the second (0 where lines are not known)."""
 
     root: Located

@@ -4,8 +4,9 @@ specification."""
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
@@ -20,8 +21,7 @@ KNOWN_EXT: Final = frozenset({1, 2, 3, -1})
 """1 ndarray, 2 complex, 3 numpy scalar (flax.serialization); -1 timestamp (MessagePack)."""
 
 
-@dataclass(slots=True)
-class Msgpack:
+class Msgpack(Struct):
     """`texts`: (path, text) of all text values; `extensions`: other extension types with their counts; `objects`: arrays of Python objects;
     `bounds`: lengths past the end that no truncation explains; `broken`: why it ended; `trailing`: bytes behind the document."""
 
@@ -37,8 +37,7 @@ class Msgpack:
     trailing_at: int = 0
 
 
-@dataclass(slots=True)
-class _Frame:
+class _Frame(Struct):
     left: int
     keyed: bool
     path: str

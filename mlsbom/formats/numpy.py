@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import math
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
@@ -15,8 +16,7 @@ MAGIC: Final = b"\x93NUMPY"
 HEADER_LIMIT: Final = 1 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Npy:
+class Npy(Struct, frozen=True, kw_only=True):
     """An array file. `shape` in elements, `dtype` as written, `itemsize` in bytes (0: cannot be told), `objects`: its data are a pickle;
     `data`: offset of the data."""
 

@@ -8,8 +8,9 @@ a window, so a model of any size costs its structure alone.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
@@ -29,8 +30,7 @@ DTYPES: Final[dict[int, tuple[str, int]]] = {
 """TensorProto.DataType -> (name, bits)."""
 
 
-@dataclass(frozen=True, slots=True)
-class External:
+class External(Struct, frozen=True):
     """Data of a tensor that stand in another file."""
 
     tensor: str
@@ -40,8 +40,7 @@ class External:
     at: int
 
 
-@dataclass(slots=True)
-class Onnx:
+class Onnx(Struct):
     """`operators`: (domain, type) -> count over all graphs and functions; `functions`: (domain, name) that the model defines itself;
     `bounds`: what a shape says that cannot be; `broken`: why reading ended early."""
 

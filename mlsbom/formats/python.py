@@ -11,11 +11,13 @@ import codecs
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
+from mlsbom.patterns import late
 
 SOURCE_LIMIT: Final = 4 << 20
 """Bytes; a longer source raises TooLarge (CPython's parser needs about 1 s and 300 MB for it)."""
@@ -23,14 +25,13 @@ SOURCE_LIMIT: Final = 4 << 20
 PLAIN_ENCODINGS: Final = frozenset({"utf-8", "ascii", "iso8859-1"})
 """Codec names (as `codecs.lookup` gives them) that an honest source declares."""
 
-_COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
-_BLANK = re.compile(rb"^[ \t\f]*(?:#[^\r\n]*)?$")
+_COOKIE = late(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+_BLANK = late(rb"^[ \t\f]*(?:#[^\r\n]*)?$")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A parsed source. `declared`: the encoding that its cookie names, or None; `plain`: whether that is one that honest sources use."""
 
     module: ast.Module
@@ -40,8 +41,7 @@ class Source:
     plain: bool
 
 
-@dataclass(slots=True, eq=False)
-class Scope:
+class Scope(Struct, eq=False):
     """A module, class or function body. `bindings`: what each name is bound to here: an expression, a qualified name (of an import), the
     element of an iterable (`Item`) or `None` where nothing is known (parameters). Lookups go outward as Python's do."""
 
@@ -74,8 +74,7 @@ class Scope:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Scopes:
+class Scopes(Struct, frozen=True):
     """A source with the scope of every call, attribute, subscript and class in it, in source order."""
 
     source: Source
@@ -155,8 +154,7 @@ def analyse(source: Source) -> Scopes:
     return Scopes(source, module, tuple(out.calls), tuple(out.loads), tuple(out.classes), tuple(out.functions), tuple(out.imports))
 
 
-@dataclass(slots=True)
-class _Collected:
+class _Collected(Struct):
     calls: list[tuple[ast.Call, Scope]]
     loads: list[tuple[ast.expr, Scope]]
     classes: list[tuple[ast.ClassDef, Scope]]

@@ -7,8 +7,9 @@ XDR (`X`) and ASCII (`A`) streams, versions 2 and 3; iterative. Files by other w
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
@@ -23,8 +24,7 @@ _SINGLE: Final = frozenset({254, 253, 252, 251, 250, 249, 242, 241, 247, 246, 24
 REF, NAMESPACE, PACKAGE, PERSIST, ALTREP, BYTECODE = 255, 249, 250, 247, 238, 21
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Struct):
     """A call: its head (`system`, `base::system`), the texts among its arguments, and where it stands: promise, closure, expression or
     data."""
 
@@ -34,8 +34,7 @@ class Call:
     at: int
 
 
-@dataclass(slots=True)
-class Rds:
+class Rds(Struct):
     """`types`: SEXP type -> count; `names`: names of a workspace or of attributes; `loose`: the text of a body that is no stream at all."""
 
     form: str = ""
@@ -69,8 +68,7 @@ def read(blob: Blob) -> Rds:
     return out
 
 
-@dataclass(slots=True)
-class _Job:
+class _Job(Struct):
     """What is still to be read: a number of items, in a call (its index) or not, and where."""
 
     left: int

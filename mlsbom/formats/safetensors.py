@@ -8,8 +8,9 @@ tensors is read in about 0.3 s, without an object a tensor.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed, TooLarge
@@ -20,8 +21,7 @@ HEADER_LIMIT: Final = 100_000_000
 """Bytes: the limit of the reference reader."""
 
 
-@dataclass(slots=True)
-class Safetensors:
+class Safetensors(Struct):
     """`problems`: (weight, text), worst first, of what breaks the format; `gaps`: (offset, size) of bytes that no tensor covers."""
 
     tensors: Tensors

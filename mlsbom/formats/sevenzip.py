@@ -6,8 +6,9 @@ from __future__ import annotations
 import lzma
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from mlsbom.blob import Blob, BytesBlob
 from mlsbom.budget import Budget
@@ -33,8 +34,7 @@ _FILTERS: Final = {
 _SINGLE: Final = {b"\x04\x01\x08": "deflate", b"\x04\x02\x02": "bzip2"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SevenEntry:
+class SevenEntry(Struct, frozen=True, kw_only=True):
     """A member; `folder` and `offset` say which unpacked block holds it and where, `folder` None for empty ones."""
 
     name: str
@@ -45,8 +45,7 @@ class SevenEntry:
     is_folder: bool = False
 
 
-@dataclass(slots=True)
-class _Folder:
+class _Folder(Struct):
     """Coders that lead from one packed stream to one unpacked block."""
 
     coders: list[tuple[bytes, bytes]] = field(default_factory=list)  # (id, properties), outermost last
@@ -63,8 +62,7 @@ class _Folder:
         return self.sizes[self.main] if self.main < len(self.sizes) else 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SevenDirectory:
+class SevenDirectory(Struct, frozen=True, kw_only=True):
     """All members and the blocks that they stand in."""
 
     entries: tuple[SevenEntry, ...]

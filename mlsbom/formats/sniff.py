@@ -7,24 +7,23 @@ both fit. Truncated files are recognised too; nothing large is read.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from mlsbom.blob import Blob
 
 _FIELDS = 48
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
+class _Head(Struct, frozen=True):
     number: int
     wire: int
     start: int
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Schema:
+class _Schema(Struct, frozen=True):
     """`fields`: number -> wire type; `need`: one of these must be there; `inner`: number -> fields of its message, of which at least one
     must be there and all must fit; `suffixes` break ties."""
 

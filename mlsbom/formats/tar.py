@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mlsbom.blob import Blob
 from mlsbom.budget import MEMBERS
@@ -27,8 +29,7 @@ KINDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TarEntry:
+class TarEntry(Struct, frozen=True, kw_only=True):
     """A member. `kind`: file, folder, a kind of link, device or FIFO, or `type X`; `data`: offset of its bytes; `hidden`: it stands behind
     the end mark or behind damage, where a strict reader has stopped."""
 
@@ -42,8 +43,7 @@ class TarEntry:
     sparse: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TarDirectory:
+class TarDirectory(Struct, frozen=True, kw_only=True):
     """All members in order; `end`: where the archive ends; `problem`: why it ends early, or None."""
 
     entries: tuple[TarEntry, ...]

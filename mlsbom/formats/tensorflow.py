@@ -6,16 +6,17 @@ numbers below).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
 from mlsbom.formats import protobuf
 from mlsbom.formats.protobuf import View
 from mlsbom.formats.tensors import Tensors
+from mlsbom.patterns import late
 
 NODE_LIMIT: Final = 2_000_000
 TEXT_LIMIT: Final = 4096
@@ -38,8 +39,7 @@ DTYPES: Final[dict[int, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """One node: where it is (graph or function), its name, operator, inputs, text attributes (key, text), constant texts that it holds."""
 
     graph: str
@@ -50,8 +50,7 @@ class Node:
     at: int
 
 
-@dataclass(slots=True)
-class Graphs:
+class Graphs(Struct):
     """All of a file. `functions`: names that its libraries define; `ops`: operators that its stripped op list names."""
 
     nodes: list[Node] = field(default_factory=list)
@@ -93,8 +92,8 @@ def read_graph(blob: Blob) -> Graphs:
     return out
 
 
-_TEXT_OP = re.compile(r'\bop\s*:\s*"([^"\n]{1,200})"')
-_TEXT_VERSION = re.compile(r'tensorflow_version\s*:\s*"([^"\n]{1,60})"')
+_TEXT_OP = late(r'\bop\s*:\s*"([^"\n]{1,200})"')
+_TEXT_VERSION = late(r'tensorflow_version\s*:\s*"([^"\n]{1,60})"')
 
 
 def read_text(blob: Blob) -> Graphs:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from mlsbom.model import TensorTable
 
@@ -15,8 +16,7 @@ NAMED_LIMIT: Final = 20_000
 Shape = tuple[int, ...]
 
 
-@dataclass(slots=True)
-class Tensors:
+class Tensors(Struct):
     """Columns of equal length. `offsets`: bytes from the start of the blob, -1 where the bytes are elsewhere (or not contiguous);
     `sizes`: stored bytes. `dtypes` in the spelling of safetensors where it has one."""
 

@@ -4,8 +4,9 @@ below)."""
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
@@ -22,8 +23,7 @@ TYPES: Final[dict[int, tuple[str, int]]] = {
 """TensorType -> (dtype, bits)."""
 
 
-@dataclass(slots=True)
-class Tflite:
+class Tflite(Struct):
     """`operators`: builtin code -> count; `custom`: custom code -> count; `bounds`: offsets that lead outside; `end`: where the buffers
     end."""
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from mlsbom.blob import Blob, decode
 from mlsbom.errors import Malformed
+from mlsbom.patterns import late
 
 SIZE_LIMIT: Final = 16 << 20
 
-_LINE = re.compile(r"line (\d+)")
-_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]")
-_KEY = re.compile(r"""^\s*((?:"[^"\n]*"|'[^'\n]*'|[\w-]+)(?:\s*\.\s*(?:"[^"\n]*"|'[^'\n]*'|[\w-]+))*)\s*=""")
-_PART = re.compile(r"""\s*(?:"([^"\n]*)"|'([^'\n]*)'|([\w-]+))\s*\.?""")
+_LINE = late(r"line (\d+)")
+_HEADER = late(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]")
+_KEY = late(r"""^\s*((?:"[^"\n]*"|'[^'\n]*'|[\w-]+)(?:\s*\.\s*(?:"[^"\n]*"|'[^'\n]*'|[\w-]+))*)\s*=""")
+_PART = late(r"""\s*(?:"([^"\n]*)"|'([^'\n]*)'|([\w-]+))\s*\.?""")
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """A parsed document. `lines`: dotted path of a key (array-of-table indexes as numbers) -> line, for keys at the start of a line."""
 
     value: dict[str, Any]

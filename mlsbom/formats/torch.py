@@ -6,8 +6,9 @@ Names, shapes, dtypes and the places of tensors come from the pickle alone; no t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from mlsbom.blob import Blob
 from mlsbom.budget import Budget
@@ -24,8 +25,7 @@ PICKLE_LIMIT: Final = 512 << 20
 DEPTH: Final = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tensor:
+class Tensor(Struct, frozen=True, kw_only=True):
     """A tensor by what its pickle says. `offset` and `stride` count elements in storage `key`; `at`: where its storage's bytes start in the
     file, or None where they are packed or elsewhere; `size`: bytes of all its elements."""
 
@@ -54,8 +54,7 @@ class Tensor:
         return True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TorchFile:
+class TorchFile(Struct, frozen=True, kw_only=True):
     """A file of tensors. `layout`: zip, script, package, legacy, pickle; `root`: the folder inside the archive; `stream`: the object's
     pickle; `storages`: by key; `big_endian`: as the archive says; `complete`: every storage is there with its whole size."""
 

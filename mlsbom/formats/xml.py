@@ -4,9 +4,10 @@ off."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
 from xml.parsers import expat
+
+from msgspec import Struct, field
 
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
@@ -15,8 +16,7 @@ SIZE_LIMIT: Final = 256 << 20
 DEPTH_LIMIT: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(Struct, frozen=True):
     """A start tag: local name, attributes, path of the local names above it, line; `text` is filled in at its end, for leaves of up to 20
     kB."""
 
@@ -27,8 +27,7 @@ class Element:
     text: str = ""
 
 
-@dataclass(slots=True)
-class Document:
+class Document(Struct):
     """`elements` in the order of their end tags; `entities`: names that the DTD declares; `external`: system identifiers; `broken`: why
     reading ended early."""
 

@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from mlsbom.blob import Blob, decode
 from mlsbom.errors import Malformed, TooLarge
+from mlsbom.patterns import late
 
 SIZE_LIMIT: Final = 16 << 20
 NODE_LIMIT: Final = 400_000
@@ -23,8 +24,7 @@ DEPTH_LIMIT: Final = 200
 _STANDARD = "tag:yaml.org,2002:"
 
 
-@dataclass(slots=True, eq=False)
-class Node:
+class Node(Struct, eq=False):
     """A scalar (`value` text), sequence (list of nodes) or mapping (list of (key node, value node)). `line` counts from 1. `tag` is the
     explicit tag with its handle resolved (`tag:yaml.org,2002:python/tuple`, `!new:os.system`), "" where none was written."""
 
@@ -41,8 +41,7 @@ class Node:
         return next((v for k, v in reversed(self.value) if k.kind == "scalar" and k.value == key), None)
 
 
-@dataclass(slots=True)
-class Document:
+class Document(Struct):
     """One document: root node (None if empty), explicit tags with their lines, keys that occur twice (name, line), alias bomb or not."""
 
     root: Node | None
@@ -175,9 +174,9 @@ def walk(root: Node | None) -> Iterator[tuple[tuple[str, ...], Node]]:
             todo.extend(((*path, k.value if k.kind == "scalar" else "?"), v) for k, v in reversed(node.value))
 
 
-_INT = re.compile(r"[-+]?(?:0|[1-9][0-9_]{0,40})\Z")
-_HEX = re.compile(r"[-+]?0x[0-9a-fA-F_]{1,40}\Z")
-_FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]{1,4})?|\.[0-9]+(?:[eE][-+]?[0-9]{1,4})?|[0-9]+[eE][-+]?[0-9]{1,4})\Z")
+_INT = late(r"[-+]?(?:0|[1-9][0-9_]{0,40})\Z")
+_HEX = late(r"[-+]?0x[0-9a-fA-F_]{1,40}\Z")
+_FLOAT = late(r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]{1,4})?|\.[0-9]+(?:[eE][-+]?[0-9]{1,4})?|[0-9]+[eE][-+]?[0-9]{1,4})\Z")
 _WORDS: Final[dict[str, Any]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"), True),

@@ -10,8 +10,9 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from mlsbom.blob import Blob
 from mlsbom.budget import MEMBERS, Budget
@@ -37,8 +38,7 @@ _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(Struct, frozen=True, kw_only=True):
     """A central or local record, with the numbers it states. `header`: offset of the local record in the blob; `mode`: Unix mode or 0."""
 
     name: bytes
@@ -51,8 +51,7 @@ class Record:
     mode: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """A member: its central record, its local record, or both; `data`: where its packed bytes start, None where that is beyond the end."""
 
     central: Record | None
@@ -87,8 +86,7 @@ class Entry:
         return self.name.endswith("/") and not self.record.packed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Directory:
+class Directory(Struct, frozen=True, kw_only=True):
     """An archive. `entries`: what the central directories list, in order, then what only local records know (`hidden`). `start` and `end`
     bound the archive in the blob; `ends`: offsets of all end records that lead somewhere or stand behind the last member; `directories`:
     number of distinct central directories; `problem`: why it is not whole; `unsearched`: bytes of gaps too large to look through."""
@@ -112,8 +110,7 @@ class Directory:
         return [e.name for e in self.entries]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
+class Content(Struct, frozen=True, kw_only=True):
     """One reading of a member. `by`: central, local, or guessed (the stated method is unknown or does not work); `crc_good`: None where
     it was not checked (`CRC_LIMIT`); `problem`: why the bytes end early."""
 
@@ -175,8 +172,7 @@ def read_zip(blob: Blob) -> Directory:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _End:
+class _End(Struct, frozen=True, kw_only=True):
     """An end record and the places where its central directory may stand: (offset, size, what to add to offsets in it)."""
 
     offset: int

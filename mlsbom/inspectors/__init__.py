@@ -14,10 +14,12 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct, field
+
 from mlsbom.model import AnyFact, Rule
+from mlsbom.patterns import late
 
 if TYPE_CHECKING:
     from mlsbom.blob import Blob
@@ -33,8 +35,7 @@ def is_vocabulary(name: str, size: int) -> bool:
     return size > 256 << 10 and name.lower() in VOCABULARIES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Struct, frozen=True, kw_only=True):
     """When an inspector is called: where a format of the blob is in `formats`, or its base name fits one of `names` (lower-case; exact,
     `*.ext`, or a glob; with a `/`, it is matched against the end of the path). With `triggers`, only where one of them occurs in the
     first 8 MiB. `members`: whether it is called for members of archives, too."""
@@ -49,8 +50,7 @@ class Row:
     members: bool = True
 
 
-@dataclass(slots=True, kw_only=True)
-class Context:
+class Context(Struct, kw_only=True):
     """What an inspector may know besides the blob. `path` and `member` are for hints (folder names), never for evidence."""
 
     packs: Packs
@@ -60,8 +60,7 @@ class Context:
     formats: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(Struct, frozen=True, kw_only=True):
     """Asks the driver to inspect a member of this blob. `blob` must have been accounted for in the budget where it was expanded.
     `formats`: what it is known to be, instead of what its bytes look like."""
 
@@ -70,8 +69,7 @@ class Member:
     formats: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadAs:
+class ReadAs(Struct, frozen=True, kw_only=True):
     """Asks the driver to read another file of the target under a format (`-r deps/list.in`). `path` is relative to this file's folder;
     one that leaves the target, or is not there, becomes a Shortfall of this file at `line`."""
 
@@ -93,8 +91,7 @@ class Inspector(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Table:
+class Table(Struct):
     """All rows, indexed by format and name; `find` gives those that apply, in table order."""
 
     rows: tuple[Row, ...]
@@ -120,7 +117,7 @@ class Table:
     def _glob(self, name: str, n: int) -> None:
         tail = re.split(r"[*?\]/]", name)[-1]
         extension = tail[tail.rfind(".") :] if "." in tail else ""
-        self._globs.setdefault(extension, []).append((re.compile(r"(?:.*/)?" + fnmatch.translate(name)), n))
+        self._globs.setdefault(extension, []).append((late(r"(?:.*/)?" + fnmatch.translate(name)), n))
 
     def find(self, formats: tuple[str, ...], path: str) -> list[Row]:
         """The rows for a blob of these formats at this path (or member path)."""

@@ -7,17 +7,20 @@ A hub name is `owner/name` (or, for the oldest models, a bare `name`) of letters
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
+
+from mlsbom.patterns import late
+
 _PART = r"[A-Za-z0-9](?:[\w.-]{0,94}[\w-])?"
-_REPO = re.compile(rf"({_PART})/({_PART})(?:@([\w./-]+))?\Z")
-_LINK = re.compile(
+_REPO = late(rf"({_PART})/({_PART})(?:@([\w./-]+))?\Z")
+_LINK = late(
     r"https?://(?:www\.)?(?:huggingface\.co|hf\.co|hf-mirror\.com)/(?:(datasets|spaces)/)?"
     rf"({_PART}/{_PART})(?:/(?:resolve|blob|tree|raw)/([\w.-]+)(?:/[^?#]*)?)?/?(?:[?#].*)?\Z"
 )
-_SCHEME = re.compile(r"(?:hf://|hf[-_]hub:(?://)?|huggingface:(?://)?)(?:(datasets|spaces|models)/)?(?P<rest>.+)\Z")
-_FILE = re.compile(
+_SCHEME = late(r"(?:hf://|hf[-_]hub:(?://)?|huggingface:(?://)?)(?:(datasets|spaces|models)/)?(?P<rest>.+)\Z")
+_FILE = late(
     r"\.(?:pt|pth|bin|ckpt|safetensors|gguf|ggml|onnx|h5|hdf5|keras|pkl|pickle|joblib|npz?|tflite|json|jsonl|ya?ml|toml|txt|csv|tsv|parquet"
     r"|arrow|nemo|mar|msgpack|pdparams|mlmodel|params|trt|task|feather|tfrecord|py|ipynb|md|zip|tar|gz|tgz|zst|png|jpe?g|wav|mp3|flac|mp4|xml|html?|log|lock|cfg|ini|sh|model|engine|plan|proto|pb|jit)\Z",
     re.I,
@@ -124,7 +127,7 @@ _LOCAL: Final = frozenset(
         "my-org",
     ]
 )
-_SINGLE = re.compile(
+_SINGLE = late(
     r"(?:(?:distil|xlm-|camem|flau|deberta|mobile|squeeze|tiny|bio|sci|fin)?(?:bert|roberta)|albert|xlnet|electra|deberta|gpt2|"
     r"distilgpt2|openai-gpt|t5|mt5|ctrl"
     r"|transfo-xl|xlm|facebook-opt|bart|longformer|reformer|all|paraphrase|multi-qa|msmarco|stsb|gtr|sentence-t5|"
@@ -132,11 +135,10 @@ _SINGLE = re.compile(
     r"|distiluse|nli|allenai-specter|use-cmlm|ms-marco|bge|e5|gte)"
     r"(?:-[A-Za-z0-9.]+|_[A-Za-z0-9.]+)*\Z"
 )
-_WORD = re.compile(r"[A-Za-z][\w.-]{1,94}\Z")
+_WORD = late(r"[A-Za-z][\w.-]{1,94}\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class HubName:
+class HubName(Struct, frozen=True):
     """A name on a hub: `repository` (`owner/name` or `name`), the revision written with it, and model, dataset or space."""
 
     repository: str

@@ -10,6 +10,8 @@ import re
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from mlsbom.patterns import late
+
 
 def _table(text: str) -> dict[str, str]:
     """Lines `provider: word word` as word -> provider."""
@@ -158,7 +160,7 @@ PREFIXES: Final = _table("""
 """Prefix of a routed model name (`azure/gpt-4o`, `openai:gpt-4o`) -> provider."""
 
 _NAMED: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
-    (re.compile(p, re.I), who)
+    (late(p, re.I), who)
     for p, who in (
         (
             r"(?:ft:)?(?:gpt-(?:3\.5|4|5|image|realtime|oss-)|chatgpt-|o[134](?:-|\Z)|text-embedding-(?:3|ada)|text-davinci|davinci-|"
@@ -213,7 +215,7 @@ _HOSTS: Final = _table("""
 _SECOND = frozenset({"co", "com", "ac", "or", "go", "ne", "net", "org", "gov", "edu"})
 
 _PATHS: Final = tuple(
-    re.compile(p)
+    late(p)
     for p in (
         r"/chat-completions/([\w.-]+)",
         r"/models/([\w./-]+?):(?:\w*[gG]enerate\w*|\w*[eE]mbed\w*|countTokens|predict\w*|rawPredict|streamRawPredict)",
@@ -227,18 +229,18 @@ _PATHS: Final = tuple(
         r"/endpoints/([\w.-]+)/invocations",
     )
 )
-_HUB_PATH = re.compile(r"/(?:pipeline/[\w-]+|models)/([\w.-]+(?:/[\w.-]+)?)")
-_INFERENCE = re.compile(
+_HUB_PATH = late(r"/(?:pipeline/[\w-]+|models)/([\w.-]+(?:/[\w.-]+)?)")
+_INFERENCE = late(
     r"/(?:chat/completions|completions?|embeddings?|messages|responses|generate(?:_stream)?|rerank|predict(?:ions)?|infer(?:ence)?|"
     r"transcriptions|images/generations|invoke|api/chat)\b"
 )
-_TELEMETRY = re.compile(
+_TELEMETRY = late(
     r"(?:telemetry|analytics|sentry|posthog|mixpanel|amplitude|segment\.(?:io|com)|datadog|newrelic|scarf\.sh|statsig|beacon|/collect\b|"
     r"/track(?:ing)?\b|/otlp|otel|/v1/(?:traces|metrics|logs)\b|honeycomb\.io|plausible|bugsnag|rollbar)",
     re.I,
 )
-_LOOPBACK = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|::1|host\.docker\.internal)\Z", re.I)
-URL: Final = re.compile(r"(?:https?|wss?|grpcs?)://[^\s\"'<>\\`]+\Z")
+_LOOPBACK = late(r"(?:localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|::1|host\.docker\.internal)\Z", re.I)
+URL: Final = late(r"(?:https?|wss?|grpcs?)://[^\s\"'<>\\`]+\Z")
 
 
 def host_of(url: str) -> str:

@@ -6,9 +6,10 @@ the packs alone. Specification of model files, section 2.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
+
+from msgspec import Struct
 
 from mlsbom.knowledge import Packs
 
@@ -25,8 +26,7 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Judgement(Struct, frozen=True, kw_only=True):
     """What a name is. `name`: normalised, with its module; `listed`: it stands in a pack itself; `traversal`: it reaches through a trusted
     module or a dunder; `code`: it makes code objects or functions from bytes; `why`: one clause. `closed`: its module is covered whole
     (`standard`: Python's own; `package`), and honest files do not call what is not listed.

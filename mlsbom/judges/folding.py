@@ -19,6 +19,7 @@ from mlsbom.budget import Budget
 from mlsbom.formats.pickle.values import Big, Call, Dict, Name, Set, Value
 from mlsbom.judges import marks
 from mlsbom.judges.callables import Callables, describe
+from mlsbom.patterns import late
 
 LIMIT: Final = 1 << 20
 DEPTH: Final = 40
@@ -291,11 +292,11 @@ _METHODS: Final[dict[str, Callable[..., Any]]] = {
 PURE: Final = _FUNCTIONS | _METHODS
 """Functions that are carried out on literals, by normalised name."""
 
-_DUNDER: Final = re.compile(r"(?:^|\W)__[a-z]+(?:_[a-z]+)*__(?:\W|$)")
-_ADDRESS: Final = re.compile(r"\b(?:https?|ftp|tcp|ws|wss|gopher|ldap|smb|ssh|file)://[^\s'\"]+", re.I)
-_PATH: Final = re.compile(r"(?:^|[\s'\"=])(?:/(?:etc|bin|usr|tmp|home|root|var|dev|proc|opt)\b|~/|\.\./|[A-Za-z]:\\)")
-_PACKED: Final = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
-_SHELL: Final = re.compile(
+_DUNDER: Final = late(r"(?:^|\W)__[a-z]+(?:_[a-z]+)*__(?:\W|$)")
+_ADDRESS: Final = late(r"\b(?:https?|ftp|tcp|ws|wss|gopher|ldap|smb|ssh|file)://[^\s'\"]+", re.I)
+_PATH: Final = late(r"(?:^|[\s'\"=])(?:/(?:etc|bin|usr|tmp|home|root|var|dev|proc|opt)\b|~/|\.\./|[A-Za-z]:\\)")
+_PACKED: Final = late(r"[A-Za-z0-9+/_-]{24,}={0,2}")
+_SHELL: Final = late(
     r"(?:^|[;&|]\s*|\$\()(?:sudo\s+)?(?:/(?:usr/)?bin/)?(?:ba|z|da)?(?:sh|echo|curl|wget|cat|nc|ncat|python[\d.]*|perl|bash|rm|chmod|touch|id|whoami|cmd|powershell|calc(?:\.exe)?|ping|nslookup|dig)\b[^=]*(?:\s|$)"
 )
 

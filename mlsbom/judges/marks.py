@@ -10,88 +10,90 @@ import re
 from itertools import islice
 from typing import Final
 
+from mlsbom.patterns import late
+
 _SHELL = r"(?:/(?:usr/)?bin/)?(?:ba|z|da|k|c)?sh"
 _FETCH = r"(?:curl|wget|fetch|aria2c|iwr|irm|invoke-webrequest|invoke-restmethod|certutil(?:\.exe)?|bitsadmin|ftp)"
 _COMMANDS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     (
         "fetches and runs",
-        re.compile(
+        late(
             rf"\b{_FETCH}\b[^\n|;&]{{0,400}}(?:\||;|&&)\s*(?:sudo\s+)?(?:{_SHELL}|python[\d.]*|perl|ruby|node|iex|invoke-expression)\b",
             re.I,
         ),
     ),
-    ("fetches and runs", re.compile(rf"(?:{_SHELL}|eval|python[\d.]*)\s+(?:-c\s+)?[\"']?(?:<\(|\$\(|`)\s*{_FETCH}\b", re.I)),
+    ("fetches and runs", late(rf"(?:{_SHELL}|eval|python[\d.]*)\s+(?:-c\s+)?[\"']?(?:<\(|\$\(|`)\s*{_FETCH}\b", re.I)),
     (
         "fetches and runs",
-        re.compile(
+        late(
             rf"\b{_FETCH}\b[^\n;&]{{0,200}}\bhttps?://[^\n;&]{{0,200}}(?:&&|;)[^\n]{{0,200}}(?:chmod\s+\+?[x7]|\./|{_SHELL}\s)", re.I
         ),
     ),
     (
         "fetches and runs",
-        re.compile(r"\b(?:iex|invoke-expression)\b[^\n]{0,100}(?:downloadstring|invoke-webrequest|iwr|irm|net\.webclient)", re.I),
+        late(r"\b(?:iex|invoke-expression)\b[^\n]{0,100}(?:downloadstring|invoke-webrequest|iwr|irm|net\.webclient)", re.I),
     ),
-    ("fetches and runs", re.compile(r"\bmshta(?:\.exe)?\s+(?:https?|javascript|vbscript):", re.I)),
+    ("fetches and runs", late(r"\bmshta(?:\.exe)?\s+(?:https?|javascript|vbscript):", re.I)),
     (
         "opens a shell to another host",
-        re.compile(r"/dev/(?:tcp|udp)/[\w.]+/\d+|\bn(?:c|cat|etcat)\b[^\n]{0,60}\s-[a-z]*e\b|\bsocat\b[^\n]{0,80}exec:", re.I),
+        late(r"/dev/(?:tcp|udp)/[\w.]+/\d+|\bn(?:c|cat|etcat)\b[^\n]{0,60}\s-[a-z]*e\b|\bsocat\b[^\n]{0,80}exec:", re.I),
     ),
     (
         "decodes and runs",
-        re.compile(
+        late(
             rf"\bbase64\s+(?:-d|--decode|-D)\b[^\n|]{{0,200}}\|\s*(?:{_SHELL}|python[\d.]*)\b|\bpowershell(?:\.exe)?\b[^\n]{{0,80}}\s-e(?:nc(?:odedcommand)?)?\s+[A-Za-z0-9+/=]{{16}}",
             re.I,
         ),
     ),
-    ("deletes files", re.compile(r"(?<![\w.-])rm\s+-(?:[a-z]*r[a-z]*f|[a-z]*f[a-z]*r)[a-z]*\s+(?:--no-preserve-root\s+)?[/~*$]", re.I)),
+    ("deletes files", late(r"(?<![\w.-])rm\s+-(?:[a-z]*r[a-z]*f|[a-z]*f[a-z]*r)[a-z]*\s+(?:--no-preserve-root\s+)?[/~*$]", re.I)),
     (
         "runs a shell command",
-        re.compile(rf"(?<![\w./-])(?:{_SHELL}|cmd(?:\.exe)?|powershell(?:\.exe)?|pwsh)\s+(?:-[a-z]*c|/c|-command)\s+\S", re.I),
+        late(rf"(?<![\w./-])(?:{_SHELL}|cmd(?:\.exe)?|powershell(?:\.exe)?|pwsh)\s+(?:-[a-z]*c|/c|-command)\s+\S", re.I),
     ),
 )
 _CODE: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     (
         "runs a process",
-        re.compile(
+        late(
             r"\bos\.(?:system|popen|exec[lv]p?e?|spawn[lv]p?e?)\s*\(|\bsubprocess\.(?:run|call|Popen|check_output|check_call|getoutput)\s*\(|\bpty\.spawn\s*\("
         ),
     ),
     (
         "runs a process",
-        re.compile(
+        late(
             r"\bos\.execute\s*\(|\bio\.popen\s*\(|\b(?:base::)?system2?\s*\(\s*[\"']|\bRuntime\.getRuntime\(\)\.exec\b|\bchild_process\b[^\n]{0,40}\bexec"
         ),
     ),
     (
         "evaluates code",
-        re.compile(
+        late(
             r"(?<![\w.])(?:eval|exec)\s*\(\s*[\w\"'(]|(?<![\w.])(?:loadstring|dofile)\s*\(\s*[\w\"'(]|\bmarshal\.loads\s*\(|(?<![\w.])compile\s*\(\s*[\"'].{0,200}[\"']exec[\"']"
         ),
     ),
-    ("imports by name", re.compile(r"__import__\s*\(\s*[\"'][\w.]+[\"']\s*\)|\bimportlib\.import_module\s*\(")),
-    ("deserialises", re.compile(r"(?<![\w.])(?:c?pickle|dill|cloudpickle|joblib)\.loads?\s*\(")),
+    ("imports by name", late(r"__import__\s*\(\s*[\"'][\w.]+[\"']\s*\)|\bimportlib\.import_module\s*\(")),
+    ("deserialises", late(r"(?<![\w.])(?:c?pickle|dill|cloudpickle|joblib)\.loads?\s*\(")),
     (
         "script",
-        re.compile(
+        late(
             r"<script\b[^>]*>[^<]{0,2000}\b(?:eval|fetch|document|window|alert|XMLHttpRequest|import)\b|\bjavascript:[^\s\"']{3,}", re.I
         ),
     ),
 )
-_STATEMENT = re.compile(
+_STATEMENT = late(
     r"(?:^|[;\n])\s*(?:import|from)\s+(?:os|subprocess|socket|ctypes|pty|shutil|sys|builtins|importlib|urllib|requests)\b(?:\s+import\b|\s*[;,]|\s*$|\s*\n|\s+as\b)",
     re.M,
 )
-_LOADS_LIBRARY = re.compile(
+_LOADS_LIBRARY = late(
     r"\bload_?library\b[^\n]{0,120}?(?:[A-Za-z]:\\|\.{1,2}[\\/]|/)[^\s\"']{1,200}\.(?:dll|so|dylib)\b|\b(?:dlopen|ctypes\.(?:CDLL|cdll|WinDLL))\s*\(",
     re.I,
 )
 
-_NEEDED = re.compile(r"[(|;&<`\s]|://")
+_NEEDED = late(r"[(|;&<`\s]|://")
 """Without one of these a text is a name, not a command or a call."""
 
-_WORDS = re.compile(rf"\b{_FETCH}\b|\b(?:base64|powershell|pwsh|mshta|nc|ncat|netcat|socat|cmd|rm|iex)\b|sh\b|/dev/(?:tcp|udp)", re.I)
-_JOINS = re.compile(r"[|;`]|&&|\$\(|<\(|\s-c\b|\brm\s")
-_ALONE = re.compile(r"\b(?:powershell|pwsh|mshta|nc|ncat|netcat|socat|cmd|iex|invoke-expression)\b|/dev/(?:tcp|udp)", re.I)
+_WORDS = late(rf"\b{_FETCH}\b|\b(?:base64|powershell|pwsh|mshta|nc|ncat|netcat|socat|cmd|rm|iex)\b|sh\b|/dev/(?:tcp|udp)", re.I)
+_JOINS = late(r"[|;`]|&&|\$\(|<\(|\s-c\b|\brm\s")
+_ALONE = late(r"\b(?:powershell|pwsh|mshta|nc|ncat|netcat|socat|cmd|iex|invoke-expression)\b|/dev/(?:tcp|udp)", re.I)
 _LINE: Final = 1000
 
 EXECUTABLES: Final[tuple[tuple[bytes, str], ...]] = (

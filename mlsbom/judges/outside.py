@@ -8,8 +8,9 @@ from urllib.parse import unquote
 
 from mlsbom.judges import paths
 from mlsbom.model import Severity
+from mlsbom.patterns import late
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{1,20})://|(file|data|javascript):", re.I)
+_SCHEME = late(r"([A-Za-z][A-Za-z0-9+.-]{1,20})://|(file|data|javascript):", re.I)
 
 
 def leads_out(path: str) -> tuple[Severity, str] | None:

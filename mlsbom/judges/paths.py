@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_DRIVE: Final = re.compile(r"[A-Za-z]:")
-_RESERVED: Final = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9]|conin\$|conout\$)(?:\..*)?", re.I)
-_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:", re.I)
+from mlsbom.patterns import late
+
+_DRIVE: Final = late(r"[A-Za-z]:")
+_RESERVED: Final = late(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9]|conin\$|conout\$)(?:\..*)?", re.I)
+_SCHEME: Final = late(r"[A-Za-z][A-Za-z0-9+.-]*://|file:", re.I)
 
 
 def escape(name: str, *, urls: bool = False) -> str | None:

@@ -6,9 +6,10 @@ Rules are named by their ids here; the inspector turns notes into findings. Spec
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
+
+from msgspec import Struct
 
 from mlsbom.formats.pickle.storages import storage_of
 from mlsbom.formats.pickle.values import Call, Change, Dict, Extension, Missing, Name, Persistent, Stream, Value, reach
@@ -20,8 +21,7 @@ NOTES: Final = 1000
 """The most notes that one stream yields."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
+class Note(Struct, frozen=True, kw_only=True):
     """One thing to tell. `severity` as a word; `sure`: high, medium or low; `offset` in the blob."""
 
     rule: str

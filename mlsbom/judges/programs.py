@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ast
-import re
 import textwrap
 import warnings
 from collections.abc import Iterator
 from typing import Final
 
 from mlsbom.judges.callables import Callables
+from mlsbom.patterns import late
 
 LIMIT: Final = 64 << 10
-_LIKELY: Final = re.compile(r"\bimport\b|\b(?:exec|eval|compile|open|__import__|getattr)\s*\(|\b[a-z_]+\.[a-z_.]+\(")
+_LIKELY: Final = late(r"\bimport\b|\b(?:exec|eval|compile|open|__import__|getattr)\s*\(|\b[a-z_]+\.[a-z_.]+\(")
 
 
 def program(text: str, judge: Callables) -> str | None:

@@ -10,15 +10,17 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct, field
 
 from mlsbom.errors import Malformed
 from mlsbom.formats.python import Scope, analyse, parse
 from mlsbom.formats.python_names import DECODERS, UNKNOWN, Names
 from mlsbom.judges import marks
 from mlsbom.model import Confidence, Phase, Rule, Severity
+from mlsbom.patterns import late
 
 PROCESS = Rule(id="CODE-PROCESS", title="Code starts a process", severity=Severity.CRITICAL)
 DYNAMIC = Rule(id="CODE-DYNAMIC", title="Code runs code that is made at run time", severity=Severity.CRITICAL)
@@ -50,8 +52,7 @@ class Reach(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(Struct, frozen=True):
     """What a rule found: text free of lines, the line, the phase in which it would run."""
 
     rule: Rule
@@ -62,7 +63,7 @@ class Hit:
     sure: Confidence = Confidence.HIGH
 
 
-_PROCESS: Final = re.compile(
+_PROCESS: Final = late(
     r"(?:os|posix|nt)\.(?:system|popen\d?|exec[lv]p?e?|spawn[lv]p?e?|posix_spawnp?|startfile|fork|forkpty)|subprocess\.(?:run|call|Popen|check_call|check_output|getoutput|getstatusoutput)"
     r"|pty\.spawn|commands\.get\w+|asyncio\.create_subprocess_\w+|asyncio\.subprocess\.\w+|_posixsubprocess\.fork_exec|pexpect\.(?:spawn|run)|sh\.\w+|plumbum\.\w+|multiprocessing\.popen_\w+\.\w+"
 )
@@ -71,12 +72,12 @@ _RUNS_CODE: Final = frozenset({"builtins.exec", "builtins.eval", "builtins.compi
                                "types.FunctionType", "types.CodeType", "marshal.loads", "marshal.load", "pickletools.dis",
                                "importlib.util.spec_from_loader"})  # fmt: skip
 _IMPORTS: Final = frozenset({"builtins.__import__", "importlib.import_module", "importlib.__import__"})
-_NETWORK: Final = re.compile(
+_NETWORK: Final = late(
     r"(?:requests|httpx|aiohttp|urllib3)(?:\.\w+)?\.?(?:get|post|put|patch|request|head|delete|Session|Client|AsyncClient|ClientSession|PoolManager|stream|urlopen)(?:\(\))?(?:\.\w+)?"
     r"|urllib\.request\.(?:urlopen|urlretrieve|Request|build_opener)|urllib2?\.(?:urlopen|urlretrieve)|http\.client\.HTTPS?Connection(?:\(\)\.\w+)?|socket\.(?:socket|create_connection)(?:\(\)\.\w+)?"
     r"|ftplib\.FTP\w*(?:\(\)\.\w+)?|smtplib\.SMTP\w*(?:\(\)\.\w+)?|telnetlib\.Telnet|paramiko\.\w+|xmlrpc\.client\.\w+|websockets?\.\w+|wget\.download|gdown\.\w+|pycurl\.Curl"
 )
-_SENDS: Final = re.compile(
+_SENDS: Final = late(
     r".*\.(?:post|put|patch|request|sendall|send|sendto|urlopen|Request|sendmail|storbinary|stor|get|connect|gethostbyname|create_connection|urlretrieve)(?:\(\))?"
 )
 _HUB: Final = frozenset(
@@ -88,20 +89,20 @@ _HUB: Final = frozenset(
         "torch.hub.download_url_to_file",
     }
 )
-_NATIVE: Final = re.compile(
+_NATIVE: Final = late(
     r"ctypes\.(?:CDLL|PyDLL|WinDLL|OleDLL|cdll\.LoadLibrary|windll\.LoadLibrary)|torch\.(?:ops|classes)\.load_library"
     r"|torch\.utils\.cpp_extension\.load(?:_inline)?|cffi\.FFI\(\)\.dlopen|tensorflow\.load_op_library|tensorflow\.load_library"
 )
-_UNPICKLES: Final = re.compile(
+_UNPICKLES: Final = late(
     r"(?:pickle|cPickle|_pickle|dill|cloudpickle|joblib|shelve|jsonpickle)\.(?:loads?|Unpickler|open|decode)|pandas\.read_pickle"
 )
-_SECRET_ENV: Final = re.compile(r"(?:TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE)", re.I)
-_SECRET_PATH: Final = re.compile(
+_SECRET_ENV: Final = late(r"(?:TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE)", re.I)
+_SECRET_PATH: Final = late(
     r"\.ssh\b|\.aws\b|\.netrc|\.npmrc|\.pypirc|\.kube\b|\.docker/config|\.git-credentials|\.gnupg|/etc/(?:passwd|shadow)|\.env\b|id_rsa|id_ed25519"
     r"|\.huggingface|huggingface/token|\.config/gcloud|wallet\.dat|Login Data|Cookies\b|keychain",
     re.I,
 )
-_PERSIST: Final = re.compile(
+_PERSIST: Final = late(
     r"\.(?:bashrc|bash_profile|zshrc|profile|zprofile)$|/etc/(?:cron|rc\.local|init\.d|profile|systemd|ld\.so\.preload)|crontab|authorized_keys"
     r"|LaunchAgents|LaunchDaemons|systemd/(?:user|system)|\.config/autostart|Start Menu.{0,40}Startup|sitecustomize\.py|usercustomize\.py"
     r"|site-packages/.*\.pth|\.git/hooks|CurrentVersion\\\\?Run",
@@ -142,8 +143,7 @@ def _severity(rule: Rule, phase: Phase, reach: Reach, decoded: bool = False) -> 
     return rule.severity
 
 
-@dataclass(slots=True)
-class _Function:
+class _Function(Struct):
     """What happens in one function or at module level, for flows that span several calls."""
 
     secrets: list[str] = field(default_factory=list)

@@ -7,13 +7,13 @@ a configuration honestly names functions that a pickle never does.
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 
 from mlsbom.judges.callables import callables
 from mlsbom.knowledge import Packs
+from mlsbom.patterns import late
 
-_DUNDER = re.compile(r"__\w+__")
+_DUNDER = late(r"__\w+__")
 _HARMLESS = frozenset({"__main__", "__init__"})
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
 
 from mlsbom.errors import Malformed, TooLarge
 from mlsbom.judges.template_fold import Folder
 from mlsbom.model import Confidence, Rule, Severity
+from mlsbom.patterns import late
 
 if TYPE_CHECKING:
     from jinja2 import nodes
@@ -38,7 +40,7 @@ CONDITIONAL = Rule(
 SECOND = Rule(id="TEMPLATE-VARIANT", title="A model carries several templates that differ", severity=Severity.LOW)
 RULES: Final = (INTROSPECTION, LOAD, CALL, UNFOLDABLE, DOS, CONDITIONAL, SECOND)
 
-_DUNDER = re.compile(r"__\w+__|_TemplateReference__context|_module")
+_DUNDER = late(r"__\w+__|_TemplateReference__context|_module")
 _INNER: Final = frozenset(
     {
         "mro",
@@ -150,16 +152,15 @@ _MODULES: Final = frozenset(
     }
 )
 _ATTRIBUTE_FILTERS: Final = frozenset({"map", "selectattr", "rejectattr", "sum", "groupby", "sort", "unique", "min", "max"})
-_FIELD = re.compile(r"\{[^{}]*?[.\[]([^{}]*)\}")
-_TRIGGERED = re.compile(r"https?://|www\.|<script|\[[^\]]{3,}\]\(", re.I)
-_INSTRUCTS = re.compile(
+_FIELD = late(r"\{[^{}]*?[.\[]([^{}]*)\}")
+_TRIGGERED = late(r"https?://|www\.|<script|\[[^\]]{3,}\]\(", re.I)
+_INSTRUCTS = late(
     r"\b(?:ignore|disregard|always|never|must|instead|recommend|visit|click|run|execute|download|install|insert|include|reveal|send|password|secret)\b",
     re.I,
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(Struct, frozen=True):
     """What a rule found in a template: text free of lines, and the line."""
 
     rule: Rule
@@ -169,8 +170,7 @@ class Hit:
     sure: Confidence = Confidence.HIGH
 
 
-@dataclass(slots=True)
-class Judgement:
+class Judgement(Struct):
     """`hits` in source order, once each; `variables`: names that the template takes from outside."""
 
     hits: list[Hit] = field(default_factory=list)
@@ -225,7 +225,7 @@ def _environment() -> Any:
     return _made[0]
 
 
-_OPEN = re.compile(r"[\[({]+|[\])}]+")
+_OPEN = late(r"[\[({]+|[\])}]+")
 
 
 def _too_deep(source: str) -> bool:

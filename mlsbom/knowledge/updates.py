@@ -14,9 +14,10 @@ import tempfile
 import tomllib
 import zipfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from mlsbom.errors import PackError, UsageError
 from mlsbom.knowledge import user_root
@@ -32,8 +33,7 @@ _LOOSE: Final = ("index.toml", SIGNATURE, ROTATION)
 _STAMP: Final = (2026, 1, 1, 0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """What is wrong with a file of the packs."""
 
     file: str

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from mlsbom.patterns import late
+
 _NC = r"non[-\s]?commercial"
 _MODELS = (
     r"(?:(?:large )?language models?|\bllms?\b|ai models?|artificial intelligence models?|machine learning models?"
@@ -281,22 +283,22 @@ PATTERNS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
 )
 HARMLESS: Final[dict[str, re.Pattern[str]]] = {
     # a sentence with this in it is no such clause
-    "noncommercial": re.compile(
+    "noncommercial": late(
         r"(?i)occasionally and noncommercially|commercial or non-?commercial|commercial and non-?commercial"
         r"|whether commercial or|regardless of whether .{0,40}commercial"
     ),
-    "separate-agreement": re.compile(
+    "separate-agreement": late(
         r"(?i)separate license agreement you may have executed|separate (?:written )?agreement .{0,30}"
         r"(?:warranty|supersede)|support, warranty|obtain (?:a copy|source)|you may obtain a copy|made available under a separate"
     ),
-    "changeable": re.compile(
+    "changeable": late(
         r"(?i)free software foundation may publish|new versions .{0,60}from time to time|you (?:may"
         r"|can) (?:modify|change|amend|update)|steward"
     ),
-    "competitor": re.compile(r"(?i)competing programs|competition law|anti-?competiti|unfair competition|court of competen|competent"),
-    "territory": re.compile(r"(?i)^\W*governing law"),
-    "no-grant": re.compile(r"(?i)trademark|trade names|endorse|promote|advertis|personal information|publicity"),
-    "output-training": re.compile(r"(?i)results? (?:in|from) (?:a |the )?(?:loss|damage|claim)"),
-    "share-alike": re.compile(r"(?i)you may (?:choose|offer|add)|licensed? to you under this licen[sc]e|rights? (?:granted )?under this"),
-    "research-only": re.compile(r"(?i)^\W{0,4}(?:whereas|this (?:open)?rail)"),
+    "competitor": late(r"(?i)competing programs|competition law|anti-?competiti|unfair competition|court of competen|competent"),
+    "territory": late(r"(?i)^\W*governing law"),
+    "no-grant": late(r"(?i)trademark|trade names|endorse|promote|advertis|personal information|publicity"),
+    "output-training": late(r"(?i)results? (?:in|from) (?:a |the )?(?:loss|damage|claim)"),
+    "share-alike": late(r"(?i)you may (?:choose|offer|add)|licensed? to you under this licen[sc]e|rights? (?:granted )?under this"),
+    "research-only": late(r"(?i)^\W{0,4}(?:whereas|this (?:open)?rail)"),
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from mlsbom.patterns import late
+
 COUNTRIES: Final[dict[str, str]] = {
     "european union": "EU",
     "eu": "EU",
@@ -60,7 +62,7 @@ LISTED: Final = 6000
 """Characters after the heading of a list of barred uses that are taken for the list."""
 
 _FIELDS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
-    (code, re.compile(p, re.I))
+    (code, late(p, re.I))
     for code, p in (
         ("military", r"military|warfare|\bwar\b|itar\b|军事|군사"),
         ("weapons", r"weapon|munition|ammunition|武器|무기"),
@@ -82,7 +84,7 @@ _FIELDS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         ("illegal", r"illegal|unlawful|violat|违法|非法|불법|위법"),
     )
 )
-_NUMBER = re.compile(
+_NUMBER = late(
     r"(?:(US)?\$|USD|€)?\s?(\d[\d,.]*\d|\d|one|two|five|ten|twenty|hundred|seven hundred)\s?(?:\("
     r"(\d[\d,]*)\)\s?)?(million|billion|thousand|万|亿|百万|만|억)?\s?(?:u\.?s\.? )?(dollars|usd)?",
     re.I,
@@ -98,7 +100,7 @@ _SCALE: Final[dict[str, int]] = {
     "만": 10**4,
     "억": 10**8,
 }
-_QUOTED = re.compile(r"[\"“”'‘]((?:[A-Z가-힣]|(?=\w+ (?:with|using|by|on)\b))[^\"“”'’]{1,60}?)[\"”“'’]")
+_QUOTED = late(r"[\"“”'‘]((?:[A-Z가-힣]|(?=\w+ (?:with|using|by|on)\b))[^\"“”'’]{1,60}?)[\"”“'’]")
 
 
 def value(clause: str, sentence: str, whole: str, at: int) -> str:

@@ -9,24 +9,25 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
+
+from msgspec import Struct
 
 from mlsbom.licenses import clause_values as values
 from mlsbom.licenses.clause_patterns import HARMLESS, PATTERNS
 from mlsbom.licenses.text import LicenseText
+from mlsbom.patterns import late
 
 QUOTE = 400
 """Characters of a quoted sentence."""
 SENTENCE = 3000
 """A longer sentence is read in pieces of this many characters."""
 
-_END = re.compile(r"(?<=[.;!?])\s+(?=[\"“'(\[]?[A-Z0-9(가-힣])|(?<=[。；！？])|\n+|(?<=다)\.\s")
+_END = late(r"(?<=[.;!?])\s+(?=[\"“'(\[]?[A-Z0-9(가-힣])|(?<=[。；！？])|\n+|(?<=다)\.\s")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clause:
+class Clause(Struct, frozen=True, kw_only=True):
     """A condition found: `text` is the sentence as it stands, at most `QUOTE` characters; `value`: see `clause_values`."""
 
     clause: str

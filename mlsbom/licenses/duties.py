@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from mlsbom.licenses import facts
 from mlsbom.licenses.clauses import RESTRICTIVE, Clause
@@ -25,8 +27,7 @@ _DECIDED: Final[frozenset[str]] = frozenset({"noncommercial", "research-only", "
 """Clauses of which a licence that is known is known to have them or not: what a pattern finds in its text adds nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
+class Term(Struct, frozen=True, kw_only=True):
     """One clause that binds: its value, the sentence (or "") and where it stands."""
 
     clause: str
@@ -37,8 +38,7 @@ class Term:
     sure: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(Struct, frozen=True, kw_only=True):
     """What a licence asks. `ids` are those of `expression`; `how`: text, tag, assumed, unknown."""
 
     expression: str | None

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
+from msgspec import Struct
+
 from mlsbom.licenses.facts import KINDS, Table, plain
+from mlsbom.patterns import late
 
 T = TypeVar("T")
 
-_TOKEN = re.compile(r"\s*(\(|\)|[A-Za-z0-9.+:-]+)")
-_REF = re.compile(r"(?:DocumentRef-[A-Za-z0-9.+-]+:)?LicenseRef-[A-Za-z0-9.+-]+\Z")
-_GNU = re.compile(r"(?i)(AGPL|LGPL|GPL|GFDL)-(\d\.\d)(\+)?\Z")
+_TOKEN = late(r"\s*(\(|\)|[A-Za-z0-9.+:-]+)")
+_REF = late(r"(?:DocumentRef-[A-Za-z0-9.+-]+:)?LicenseRef-[A-Za-z0-9.+-]+\Z")
+_GNU = late(r"(?i)(AGPL|LGPL|GPL|GFDL)-(\d\.\d)(\+)?\Z")
 _WITH_OLD = {
     "autoconf": "Autoconf-exception-3.0",
     "bison": "Bison-exception-2.2",
@@ -25,11 +27,10 @@ _WITH_OLD = {
     "font": "Font-exception-2.0",
     "gcc": "GCC-exception-2.0",
 }
-_CLASSIFIER = re.compile(r"^License :: (?:OSI Approved :: )?(?:.* :: )?(.+)$")
+_CLASSIFIER = late(r"^License :: (?:OSI Approved :: )?(?:.* :: )?(.+)$")
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """`op` is AND or OR with `parts`, or "" with an identifier (and an exception)."""
 
     op: str = ""
@@ -53,8 +54,7 @@ class Node:
         return (both if self.op == "AND" else either)([p.fold(leaf, both, either) for p in self.parts])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
+class Named(Struct, frozen=True, kw_only=True):
     """What a written licence stands for. `expression` None: it names nothing. `ambiguous`: a family, with its `candidates`."""
 
     written: str

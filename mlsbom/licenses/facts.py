@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from mlsbom.knowledge import Packs
@@ -34,8 +35,7 @@ FREE: Final[frozenset[str]] = frozenset({"public-domain", "permissive"})
 _NO_NOTICE: Final[frozenset[str]] = frozenset({"0BSD", "MIT-0", "BlueOak-1.0.0"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """One licence. `clauses`: clause -> value. `confidence`: how it was learned ("text read", "tag only", ...); `law`: governing law."""
 
     id: str

@@ -7,13 +7,15 @@ and for what stays unknown a stable name of its own, with the kind that its clau
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
 
 from mlsbom.licenses import clauses, facts, notices, references, titles
 from mlsbom.licenses.clauses import Clause
 from mlsbom.licenses.expressions import best, parse_ids, worst
 from mlsbom.licenses.text import Gap, LicenseText, prepare
+from mlsbom.patterns import late
 
 if TYPE_CHECKING:
     from mlsbom.knowledge import Packs
@@ -35,7 +37,7 @@ _INSERTED: Final = frozenset(
     ["not", "must", "sell", "commercialise", "commercialize", "unmodified", "notified", "limited", "may", "except", "research", "academic"]
 )
 _SLOTS: Final = frozenset(["name", "names", "nor", "included", "follows", "portions", "trademarks", "documentation"])
-_STRONG: Final = re.compile(
+_STRONG: Final = late(
     r"(?i)\b(?:may|can|will|should) (?:not|only)\b|\b(?:must|shall)\b|\bcannot\b|\bonly (?:if|"
     r"for|in|to|with|on|as|by|when|where)\b|\bprohibit|\bforbid|\bnot (?:be )?(?:permitted|granted"
     r"|allowed|licensed)\b"
@@ -43,14 +45,13 @@ _STRONG: Final = re.compile(
     r"(?:terms|conditions|restrictions|limitations)"
     r"|\bunless you\b|\bright to (?:use|access)\b"
 )
-_HARMLESS: Final = re.compile(
+_HARMLESS: Final = late(
     r"(?i)endors|promot|advertis|warrant|liab|trademark|contribut|licensed under|distributed under"
     r"|available under|see the|refer to|file|directory|test suite"
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Struct, frozen=True, kw_only=True):
     """One licence of a file. `score`: 1.0 the same words, 0.95 title and version, 0.9 notice, 0 unknown."""
 
     id: str
@@ -61,8 +62,7 @@ class Found:
     confidence: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identified:
+class Identified(Struct, frozen=True, kw_only=True):
     """What a file says. `expression` is None where it says nothing that is a licence; `why` is then the reason."""
 
     expression: str | None
@@ -103,8 +103,7 @@ class Identified:
         }
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(Struct):
     """One file while it is read."""
 
     text: LicenseText

@@ -5,35 +5,37 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from mlsbom.licenses.expressions import named, parse
 from mlsbom.licenses.facts import Table
 from mlsbom.licenses.text import LicenseText
+from mlsbom.patterns import late
 
-TAG: Final = re.compile(r"SPDX-License-Identifier:[ \t]*([^\r\n*<>\"']{1,300}?)[ \t]*(?:\*/|-->|[\"'<>]|$)", re.M)
+TAG: Final = late(r"SPDX-License-Identifier:[ \t]*([^\r\n*<>\"']{1,300}?)[ \t]*(?:\*/|-->|[\"'<>]|$)", re.M)
 """The tag of the SPDX specification, annex E; its value ends at the line's or comment's end."""
 
-_GNU = re.compile(r"(?i)gnu (?:(lesser|library|affero) )?general public licen[sc]e\b(?P<tail>.{0,260})")
-_GNU_VERSION = re.compile(r"(?i)\bv(?:ersion)?\.? ?(\d)(?:\.(\d))?")
-_LATER = re.compile(r"(?i)\(?at your option\)? any later|or (?:\(at your option\) )?(?:any )?later version|or later\b|or newer\b")
-_MPL = re.compile(r"(?i)mozilla public licen[sc]e,? (?:v(?:ersion|\.)? ?)(\d\.\d)")
-_APACHE = re.compile(
+_GNU = late(r"(?i)gnu (?:(lesser|library|affero) )?general public licen[sc]e\b(?P<tail>.{0,260})")
+_GNU_VERSION = late(r"(?i)\bv(?:ersion)?\.? ?(\d)(?:\.(\d))?")
+_LATER = late(r"(?i)\(?at your option\)? any later|or (?:\(at your option\) )?(?:any )?later version|or later\b|or newer\b")
+_MPL = late(r"(?i)mozilla public licen[sc]e,? (?:v(?:ersion|\.)? ?)(\d\.\d)")
+_APACHE = late(
     r"(?i)(?:licensed|released|distributed|available|covered|provided)\b[^.;]{0,60} apache(?: software)? licen[sc]e,? "
     r"(?:v(?:ersion|\.)? ?)2(?:\.0)?|apache licen[sc]e,? version 2\.0 \(the"
 )
-_POINTER = re.compile(r"(?i)(?:either|both)? ?of the licenses found in (?:the files? )?(\S+?) (or|and) (\S+?)[.,;]?(?:\s|$)")
-_NAMED = re.compile(
+_POINTER = late(r"(?i)(?:either|both)? ?of the licenses found in (?:the files? )?(\S+?) (or|and) (\S+?)[.,;]?(?:\s|$)")
+_NAMED = late(
     r"(?i)(?:licensed|released|distributed|available|covered|provided|published)\b[^.;:]{0,30}? "
     r"(?:under|by)(?: the)?(?: terms of)?(?: the| a| an)? ([\w .,'’+()/-]{2,70}?) licen[sc]e(?! agreement)\b"
     r"(?:,? v(?:ersion|\.)? ?(\d(?:\.\d)?))?"
 )
-_MIT = re.compile(
+_MIT = late(
     r"(?i)^\W{0,6}(?:licen[sc]e: ?)?(?:the )?mit(?: licen[sc]e)?(?: \(mit\))?\W{0,3}$|mit-licen[sc]ed?\b"
     r"|under (?:the terms of )?the mit licen[sc]e"
 )
-_CHOICE = re.compile(
+_CHOICE = late(
     r"(?i)\beither\b[^.]{0,120}\bof (?:the|these)\b|at your option\b(?! any later)|\bdual[- ]licen[sc]"
     r"|\byour choice\b|choose (?:either|one|between)"
 )
@@ -47,8 +49,7 @@ _BESIDE = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notice(Struct, frozen=True, kw_only=True):
     """A licence that a notice names: an expression, the line, and why it was taken so."""
 
     expression: str

@@ -14,8 +14,9 @@ import zlib
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from mlsbom.knowledge import Packs
@@ -30,8 +31,7 @@ SHORT = 12
 PACK = "licenses/texts.bin"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class Reference(Struct, frozen=True, kw_only=True):
     """A known text. `needed`: how many of its words must be there (an appendix on how to apply it need not); `variant` names the text
     among those of one id."""
 
@@ -43,8 +43,7 @@ class Reference:
     custom: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Match(Struct, frozen=True, kw_only=True):
     """A reference found in a text. `mask` has a 1 for each word of the text that is the reference's, `covered` of them; `missing` of the
     reference's needed words are not in the text."""
 
@@ -59,8 +58,7 @@ class Match:
         return 1 - self.missing / max(1, self.reference.needed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Windows:
+class Windows(Struct, frozen=True, kw_only=True):
     """The windows of a text that are still to be explained: (position of the first word, hash); `words` counts the whole text."""
 
     live: list[tuple[int, int]]

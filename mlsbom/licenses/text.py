@@ -14,26 +14,29 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 
+from msgspec import Struct
+
 from mlsbom.blob import decode
+from mlsbom.patterns import late
 
 LIMIT = 2 << 20
 """Bytes that are read of a longer file: half from its start, half from its end."""
 
-_TAG = re.compile(r"<(?:script|style)\b.{0,200000}?</(?:script|style)>|<!--.{0,20000}?-->|</?[a-zA-Z!][^<>]{0,2000}>", re.S | re.I)
-_PAGE = re.compile(r"\A\s{0,200}(?:<\?xml[^>]{0,200}>\s{0,50})?(?:<!doctype\s+html|<html|<head|<body)", re.I)
-_ERROR_PAGE = re.compile(r"(?i)<title>[^<]{0,80}(?:404|403|40\d|50\d|not found|access denied|sign in|log in|forbidden|error)")
-_MARKS = re.compile(r"^[\s>|]*(?:(?://+|/\*+|\*+/?|#+|;+|--+|%+|dnl\b|rem\b|<!--|'''|\"\"\")[\s>]*)*", re.I)
-_INLINE = re.compile(r"\*\*|__|`+|\\(?=[_*#\[\]()])|-->|[\u00ad\u200b-\u200f\u2060\ufeff]")
-_LINK = re.compile(r"\[([^\]]{1,200})\]\((?:https?:|#|mailto:|www\.)[^)\s]{0,300}\)")
-_PATH = re.compile(r"\s*(?:[\w.-]+/)+(?:LICEN[CS]E|COPYING)[\w.-]*\s*", re.I)
-_URL = re.compile(r"(?:https?|ftp)://\S+|\bwww\.\S+|\S+@\S+\.\S+")
-_COPYRIGHT = re.compile(
+_TAG = late(r"<(?:script|style)\b.{0,200000}?</(?:script|style)>|<!--.{0,20000}?-->|</?[a-zA-Z!][^<>]{0,2000}>", re.S | re.I)
+_PAGE = late(r"\A\s{0,200}(?:<\?xml[^>]{0,200}>\s{0,50})?(?:<!doctype\s+html|<html|<head|<body)", re.I)
+_ERROR_PAGE = late(r"(?i)<title>[^<]{0,80}(?:404|403|40\d|50\d|not found|access denied|sign in|log in|forbidden|error)")
+_MARKS = late(r"^[\s>|]*(?:(?://+|/\*+|\*+/?|#+|;+|--+|%+|dnl\b|rem\b|<!--|'''|\"\"\")[\s>]*)*", re.I)
+_INLINE = late(r"\*\*|__|`+|\\(?=[_*#\[\]()])|-->|[\u00ad\u200b-\u200f\u2060\ufeff]")
+_LINK = late(r"\[([^\]]{1,200})\]\((?:https?:|#|mailto:|www\.)[^)\s]{0,300}\)")
+_PATH = late(r"\s*(?:[\w.-]+/)+(?:LICEN[CS]E|COPYING)[\w.-]*\s*", re.I)
+_URL = late(r"(?:https?|ftp)://\S+|\bwww\.\S+|\S+@\S+\.\S+")
+_COPYRIGHT = late(
     r"^\W{0,12}(?:(?:portions\s+)?(?:copyright|copr\.)\s*(?:\(c\)|©|ⓒ|:|\d{4}|[<\[{(]|by\b)|\(c\)\s*"
     r"(?:copyright|\d{4})|[©ⓒ]).*|^\W{0,6}all rights reserved\W{0,3}$",
     re.I,
 )
-_BULLET = re.compile(r"^\s*(?:\(?(?:[ivxIVX]{1,4}|[a-zA-Z]|\d{1,2}(?:\.\d{1,2}){0,3})[.)]|[-•·‣▪o])\s+")
-_WORD = re.compile(r"[a-z0-9]+(?:\.[0-9]+)*|[\u3400-\u9fff]|[가-힣]+|[а-яё]+|[à-ÿœ]+")
+_BULLET = late(r"^\s*(?:\(?(?:[ivxIVX]{1,4}|[a-zA-Z]|\d{1,2}(?:\.\d{1,2}){0,3})[.)]|[-•·‣▪o])\s+")
+_WORD = late(r"[a-z0-9]+(?:\.[0-9]+)*|[\u3400-\u9fff]|[가-힣]+|[а-яё]+|[à-ÿœ]+")
 _SAME = {
     "licence": "license",
     "licences": "licenses",
@@ -49,8 +52,7 @@ _CONTROL = bytes(b for b in range(32) if b not in b"\t\n\r\f\v\x1b")
 _HIGH = bytes(range(128, 256))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
+class Gap(Struct, frozen=True, kw_only=True):
     """Why a file holds no licence text that can be read."""
 
     reason: str

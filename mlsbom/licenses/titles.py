@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from mlsbom.licenses.text import LicenseText
+from mlsbom.patterns import late
 
 if TYPE_CHECKING:
     from mlsbom.knowledge import Packs
@@ -20,19 +22,18 @@ HEAD = 40
 """Non-empty lines that may hold a title."""
 
 _PUNCTUATION = str.maketrans({"“": '"', "”": '"', "’": "'", "‘": "'", "–": "-", "—": "-", "‑": "-", "【": "", "】": "", "\t": " "})
-_HEADING = re.compile(
+_HEADING = late(
     r"(?:the )?(?P<name>[\w+.\[\]()&'-]+(?: [\w+.\[\]()&'-]+){0,9}?) (?:(?:model|software|data"
     r"|use)? ?(?:licen[sc]e|terms of use|licensing agreement|라이선스|许可证|许可协议|许可))(?: agreement)?"
     r"[,:]?(?: \(?v?(?:er\.?|ersion)? ?(?P<version>\d+(?:\.\d+){0,3})(?P<tail>[ -]*[a-z]{1,3}\b)?\)?)?[^\w]{0,3}"
     r"(?:$|\bdated\b|last |release)",
     re.I,
 )
-_VERSION = re.compile(r"^\W*(?:v(?:er\.?|ersion)?)[ :]{0,3}(\d+(?:\.\d+){0,3})\b", re.I)
+_VERSION = late(r"^\W*(?:v(?:er\.?|ersion)?)[ :]{0,3}(\d+(?:\.\d+){0,3})\b", re.I)
 _COMMON = frozenset(["the", "this", "a", "an", "of", "and", "open", "model", "models", "license", "software", "public", "general"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Title:
+class Title(Struct, frozen=True, kw_only=True):
     """A title that is in the table. `known`: whether the terms of this version are in the facts table."""
 
     id: str
@@ -110,4 +111,4 @@ def _comparable(line: str) -> str:
 def _rows(packs: Packs) -> tuple[list[tuple[dict[str, Any], re.Pattern[str]]], re.Pattern[str]]:
     """The rows with their patterns, and one pattern that fits where any of them does."""
     rows = packs.toml("licenses/titles.toml")["title"]
-    return [(row, re.compile(row["title"])) for row in rows], re.compile("|".join(f"(?:{row['title']})" for row in rows))
+    return [(row, late(row["title"])) for row in rows], re.compile("|".join(f"(?:{row['title']})" for row in rows))

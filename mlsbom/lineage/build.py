@@ -10,26 +10,26 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import numpy as np
+from msgspec import Struct
 
 from mlsbom.errors import ReadError
 from mlsbom.lineage import codes, form, matrices
 from mlsbom.lineage.codes import MIN_ELEMENTS, SOLID_ELEMENTS, ValueHash
 from mlsbom.lineage.tables import table_kind
 from mlsbom.lineage.tensors import Array, Tensor, Values, Weights
+from mlsbom.patterns import late
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-OPTIMIZER: Final = re.compile(r"optim|exp_avg|(^|[._/])(momentum\w*|adam\w*|ema)([._/]|$)", re.IGNORECASE)
+OPTIMIZER: Final = late(r"optim|exp_avg|(^|[._/])(momentum\w*|adam\w*|ema)([._/]|$)", re.IGNORECASE)
 """Names of optimizer state and averages (`hadamard` is none)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
+class Profile(Struct, frozen=True, kw_only=True):
     """What one pass over a tensor tells: its value hash, or why it is left out. `read` is False where its values were not asked for."""
 
     tensor: Tensor
@@ -49,8 +49,7 @@ class Profile:
         return self.matrix or self.tensor.elements >= SOLID_ELEMENTS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profiled:
+class Profiled(Struct, frozen=True, kw_only=True):
     """All tensors of a model after the first pass: those that count (in file order), those left out, what could not be read."""
 
     counted: list[Profile]

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from msgspec import Struct, field
 
 from mlsbom.lineage import bounds
 from mlsbom.lineage.matrices import kept_rows, unpacked
@@ -29,8 +29,7 @@ STRONGEST: Final = 512
 """Pairs of matches that are kept of one hidden axis."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
+class Hit(Struct, frozen=True, kw_only=True):
     """One test that found something: `log10_p` is a bound before correction, `hits` of `of` rows. For T3 a name is a pair of tensors."""
 
     channel: str
@@ -41,8 +40,7 @@ class Hit:
     reference: str
 
 
-@dataclass(slots=True)
-class Evidence:
+class Evidence(Struct):
     """What the tests of one comparison gave: how many were made, by channel, and those with a bound below 1."""
 
     tests: dict[str, int] = field(default_factory=dict)
@@ -64,8 +62,7 @@ class Evidence:
         return min((bounds.corrected(h.log10_p, self.total) for h in self.hits if h.channel in channels), default=0.0)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Kept:
+class Kept(Struct, frozen=True, eq=False):
     """A matrix of a fingerprint, ready to be matched: `rows` of length 1 (k x 128), `index` their numbers; dead rows are dropped."""
 
     name: str
@@ -82,8 +79,7 @@ def ready(name: str, n: int, m: int, q: Array) -> Kept:
     return Kept(name, n, m, rows[alive], index[alive])
 
 
-@dataclass(slots=True)
-class Matcher:
+class Matcher(Struct):
     """Collects a(j) for one reference while the suspect's matrices pass by, so that no sketch need be kept."""
 
     kept: list[Kept]

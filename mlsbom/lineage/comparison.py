@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from msgspec import Struct, field
 
 from mlsbom.errors import UsageError
 from mlsbom.lineage import build, form, full, matrices, weights
@@ -24,8 +24,7 @@ PRODUCT: Final = 1 << 21
 """Similarities that are held at once."""
 
 
-@dataclass(slots=True)
-class Side:
+class Side(Struct):
     """One side of a comparison: a fingerprint, and the weights where there are any."""
 
     name: str

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 
 from mlsbom.errors import Malformed
 from mlsbom.lineage.codes import ValueHash
@@ -68,8 +69,7 @@ class Matrix:
     rows: Array = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hashed:
+class Hashed(Struct, frozen=True, kw_only=True):
     """The value hash of a tensor. `solid`: evidence by itself (two-dimensional, or large)."""
 
     tensor: int
@@ -77,8 +77,7 @@ class Hashed:
     solid: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fingerprint:
+class Fingerprint(Struct, frozen=True, kw_only=True):
     """What is kept of a model. `header.tensors` lists the tensors that count, in file order; the others refer to it by number."""
 
     header: Header

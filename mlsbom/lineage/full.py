@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from msgspec import Struct
 
 from mlsbom.lineage import bounds
 from mlsbom.lineage.build import Profile, Profiled
@@ -78,8 +78,7 @@ def _aligned(x: Array, y: Array) -> Array:
     return np.asarray(u @ vt, np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class _Side:
+class _Side(Struct, frozen=True):
     """A matrix seen with the residual axis as its columns."""
 
     name: str

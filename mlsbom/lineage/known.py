@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from mlsbom.knowledge import Packs
@@ -14,8 +15,7 @@ MODELS: Final = "fingerprints/models.toml"
 FAMILIES: Final = "fingerprints/families.toml"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class Model(Struct, frozen=True, kw_only=True):
     """Whose a fingerprint is. `product`: the name that all versions share; `aliases`: further names it goes by (hub identifiers).
     `elements`: value counts of the tensors that a match or a test could rest on."""
 
@@ -38,16 +38,14 @@ class Model:
         return any(re.search(rf"(?:^|-){re.escape(normal(n))}(?:-|$)", said) is not None for n in (self.product, *self.aliases))
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """The shipped registry: fingerprints, and whose each is, by file name."""
 
     entries: tuple[Entry, ...]
     models: dict[str, Model]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
+class Family(Struct, frozen=True, kw_only=True):
     """Facts on a well-known architecture: width, inner width, vocabulary (as published in its configuration)."""
 
     name: str

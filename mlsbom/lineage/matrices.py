@@ -10,14 +10,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 
 from mlsbom.lineage.codes import splitmix
 from mlsbom.lineage.tensors import Array, Values
+from mlsbom.patterns import late
 
 WIDTH: Final = 128  # of a sketch
 KEPT: Final = 32  # rows kept of a matrix
@@ -31,12 +32,11 @@ SAMPLED: Final = 1 << 19  # elements of the rows that the reference side takes i
 BLOCK: Final = 1 << 19  # elements of a block of rows
 KERNEL: Final = 11  # the largest extent of a convolution's window that layouts are guessed for
 
-ANCHORED: Final = re.compile(r"embed|wte|wpe|lm_head|vocab|tok_emb|position|pos_emb|classif", re.IGNORECASE)
+ANCHORED: Final = late(r"embed|wte|wpe|lm_head|vocab|tok_emb|position|pos_emb|classif", re.IGNORECASE)
 """Names of tensors whose long axis is the same for everyone: vocabulary, positions, classes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(Struct, frozen=True, kw_only=True):
     """An n x m matrix inside a tensor, never copied as a whole.
 
     `base`: `rows` (the n rows stand one after another), `columns` (the tensor is stored as m x n), `stack` (`count` matrices stored as

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-_LAYER: Final = re.compile(r"(?:^|[./_:])(?:layers?|blocks?|h|blk|stages?)[._/]?(\d+)(?:[./_]|$)|[._/](\d+)[._/]", re.IGNORECASE)
-_NUMBERS: Final = re.compile(r"(\d+)")
+from mlsbom.patterns import late
+
+_LAYER: Final = late(r"(?:^|[./_:])(?:layers?|blocks?|h|blk|stages?)[._/]?(\d+)(?:[./_]|$)|[._/](\d+)[._/]", re.IGNORECASE)
+_NUMBERS: Final = late(r"(\d+)")
 
 
 def rows(result: dict[str, Any]) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from msgspec import Struct
 
 from mlsbom.errors import Malformed, ReadError, UsageError
 from mlsbom.lineage import form, matrices
@@ -46,8 +47,7 @@ class Entry:
         return form.load(self.raw)
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(Struct, frozen=True):
     """All readable fingerprints of a folder, and the names of those that are not."""
 
     entries: tuple[Entry, ...]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from mlsbom.errors import Malformed, ReadError, TooLarge
@@ -50,8 +51,7 @@ class Values:
             yield self.stored(start, PIECE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tensor:
+class Tensor(Struct, frozen=True, kw_only=True):
     """One parameter tensor. `dtype` as the container spells it; `opener` gives the reader of its values; `raw`, of plain ones, reads them
     exactly as stored (integers that are packed codes)."""
 
@@ -71,8 +71,7 @@ class Tensor:
         return Values(self.opener(), self.elements)
 
 
-@dataclass(slots=True)
-class Weights:
+class Weights(Struct):
     """The tensors of a file or folder, with what of it could not be read. `close` frees the files behind it."""
 
     tensors: list[Tensor] = field(default_factory=list)

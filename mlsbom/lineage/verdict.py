@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from mlsbom.lineage.bounds import rounded
 from mlsbom.lineage.channels import EXACT, HEURISTIC, Evidence
@@ -43,8 +44,7 @@ RESTS_ON_T3: Final = (
 GUILTY: Final = ("copy", "derived")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shared:
+class Shared(Struct, frozen=True, kw_only=True):
     """T0: tensors whose values the other side holds, and how much of each side they cover (0 to 1)."""
 
     suspect: list[tuple[Hashed, str]]  # with the reference's tensor name

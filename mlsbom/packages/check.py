@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from mlsbom.errors import UsageError
 from mlsbom.packages.verdict import Answer, Judge
+from mlsbom.patterns import late
 
 CHUNK = 8192
-_PYPI = re.compile(r"([^\s\[<>=!~;@#,()|*+^]+)\s*(?:\[[^\]]*\])?\s*(?:\(([^()]*)\)|([^;#]*))(?:;.*)?(?:\s#.*)?")
-_NPM = re.compile(r"(@?[^\s@<>=~^|,;]+)\s*@?\s*(.*)")
+_PYPI = late(r"([^\s\[<>=!~;@#,()|*+^]+)\s*(?:\[[^\]]*\])?\s*(?:\(([^()]*)\)|([^;#]*))(?:;.*)?(?:\s#.*)?")
+_NPM = late(r"(@?[^\s@<>=~^|,;]+)\s*@?\s*(.*)")
 
 
 def split(line: str, ecosystem: str) -> tuple[str, str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mlsbom.knowledge import Packs
 
 
-@dataclass(frozen=True, slots=True)
-class Imports:
+class Imports(Struct, frozen=True):
     """`stdlib`: top-level modules of Python 3.8 to 3.14. `table`: dotted prefix -> distributions, the usual one first (conda names too)."""
 
     stdlib: frozenset[str]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from mlsbom.model import AnyFact, Dependency, Mark, Place
 from mlsbom.packages.waves import Wave
@@ -15,8 +16,7 @@ _TEXTUAL: Final[tuple[str, ...]] = ("service", "contract", "repo-description", "
 _RUNS: Final[frozenset[str]] = frozenset({"hook", "install-script"})
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(Struct, frozen=True):
     """An indicator that was met. `runs`: it stands in something that is run without being asked."""
 
     slug: str

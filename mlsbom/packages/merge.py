@@ -8,9 +8,10 @@ import sqlite3
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from mlsbom.errors import UsageError
 from mlsbom.knowledge import Packs
@@ -24,8 +25,7 @@ MOST_RANKED: Final = 5
 _COLUMNS: Final = frozenset({"wave", "type", "indicator"})
 
 
-@dataclass(slots=True)
-class Counts:
+class Counts(Struct):
     """What an import did. `condemned`: ranked names with a new row against every version; `problems`: records that could not be read."""
 
     added: int = 0

@@ -6,19 +6,20 @@ brew, ...), with `github-actions` for the steps of workflows.
 
 from __future__ import annotations
 
-import re
 from typing import Final, NewType
+
+from mlsbom.patterns import late
 
 NormalName = NewType("NormalName", str)
 """A name as only `normalise` makes it."""
 
-_SEPARATORS = re.compile(r"[-_.]+")
-_PYPI = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")  # PEP 508, `identifier`
-_NPM_PART = re.compile(r"[A-Za-z0-9~!'()*_.-]+")  # what encodeURIComponent leaves alone; upper case is legacy
-_CONDA = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-_DEBIAN = re.compile(r"[a-z0-9][a-z0-9+.-]*")
-_PATH_PART = re.compile(r"[A-Za-z0-9~!_.+-]+")
-_BANG = re.compile(r"!([a-z])")
+_SEPARATORS = late(r"[-_.]+")
+_PYPI = late(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")  # PEP 508, `identifier`
+_NPM_PART = late(r"[A-Za-z0-9~!'()*_.-]+")  # what encodeURIComponent leaves alone; upper case is legacy
+_CONDA = late(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_DEBIAN = late(r"[a-z0-9][a-z0-9+.-]*")
+_PATH_PART = late(r"[A-Za-z0-9~!_.+-]+")
+_BANG = late(r"!([a-z])")
 
 _ALIASES: Final[dict[str, str]] = {
     "pip": "pypi",

@@ -9,11 +9,11 @@ import json
 import re
 import zipfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct, field
 
 from mlsbom.errors import UsageError
 from mlsbom.packages.feed import EVERY, Entry
@@ -25,8 +25,7 @@ LARGEST: Final = 16 << 20
 """Bytes of one record; OSV's largest are below 2 MB."""
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(Struct):
     """Records as they are read; `problems` names what could not be."""
 
     problems: list[str] = field(default_factory=list)

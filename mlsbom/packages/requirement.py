@@ -7,10 +7,12 @@ property test holds the short way against it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
+
 from mlsbom.errors import UsageError
+from mlsbom.patterns import late
 
 LONGEST: Final = 8192
 """Characters of one requirement; a longer one is refused."""
@@ -20,8 +22,7 @@ class InvalidRequirement(UsageError):
     """Text that is no requirement of the packaging specifications."""
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(Struct, frozen=True):
     """`specifier` without spaces, `marker` as written, `url` of a direct reference."""
 
     name: str
@@ -35,12 +36,12 @@ _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _CLAUSE = r"(?:(?:[<>]=?|!=)\s*v?\d[\w.+!-]*|(?:==|~=)\s*v?\d[\w.+!-]*(?:\.\*)?)"
 _VARIABLE = r"(?:python_(?:full_)?version|os_name|sys_platform|platform_\w+|implementation_\w+|extras?|dependency_groups)"
 _TEST = rf"\(*\s*{_VARIABLE}\s*(?:[<>]=?|[!=]=|~=|in|not\s+in)\s*(?:\"[^\"]*\"|'[^']*')\s*\)*"
-_MARKER = re.compile(rf"{_TEST}(?:\s*(?:and|or)\s+{_TEST})*")
-_PLAIN = re.compile(
+_MARKER = late(rf"{_TEST}(?:\s*(?:and|or)\s+{_TEST})*")
+_PLAIN = late(
     rf"({_NAME})\s*(?:\[([\w.,\s-]*)\])?\s*(\(?)\s*({_CLAUSE}(?:\s*,\s*{_CLAUSE})*)?\s*,?\s*(\)?)\s*(?:;\s*(.+?))?\s*", re.ASCII
 )
-_DIRECT = re.compile(rf"({_NAME})\s*(?:\[([\w.,\s-]*)\])?\s*@\s*(\S+)(?:\s+;\s*(.+?)|\s*;\s+(.+?))?\s*", re.ASCII)
-_SPACE = re.compile(r"\s+")
+_DIRECT = late(rf"({_NAME})\s*(?:\[([\w.,\s-]*)\])?\s*@\s*(\S+)(?:\s+;\s*(.+?)|\s*;\s+(.+?))?\s*", re.ASCII)
+_SPACE = late(r"\s+")
 
 
 def parse(text: str) -> Requirement:
@@ -63,7 +64,7 @@ def _good_marker(text: str) -> bool:
     return text.count("(") == text.count(")") and _MARKER.fullmatch(text.strip()) is not None
 
 
-_VERSION = re.compile(r"\d+(?:\.\d+)*(?:(?:a|b|rc|\.post|\.dev)\d+)*(?:\+[a-z0-9.]+)?(?:\.\*)?")
+_VERSION = late(r"\d+(?:\.\d+)*(?:(?:a|b|rc|\.post|\.dev)\d+)*(?:\+[a-z0-9.]+)?(?:\.\*)?")
 
 
 def _good_versions(specifier: str | None) -> bool:
@@ -83,7 +84,7 @@ def _good_versions(specifier: str | None) -> bool:
     return True
 
 
-_LEGACY_STAR = re.compile(r"((?:[<>]=?|~=)\s*\d[\d.]*?)\.\*")  # `>=1.0.*`, which older metadata hold, means `>=1.0`
+_LEGACY_STAR = late(r"((?:[<>]=?|~=)\s*\d[\d.]*?)\.\*")  # `>=1.0.*`, which older metadata hold, means `>=1.0`
 
 
 def _by_packaging(text: str) -> Requirement:

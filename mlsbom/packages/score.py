@@ -6,11 +6,11 @@ The model is plain data made by tools/train_similarity.py; nothing is learned, a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import exp, log2
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from mlsbom.packages.similarity import Candidate, Index, Target
 from mlsbom.packages.slips import AFFIXES, KINDS, WORDS, prefix, strip
@@ -21,8 +21,7 @@ _GENERIC = frozenset(AFFIXES) | frozenset(
 _VOWELS = frozenset("aeiouy")
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """The best candidate of a name: the score is 0 to 1."""
 
     target: Target

@@ -9,18 +9,20 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from mlsbom.patterns import late
+
 Pre = tuple[tuple[int, int, str], ...]
 Version = tuple[int, int, int, bool, Pre]
 """Major, minor, patch, whether it is a release (which sorts after its pre-releases), and the identifiers of the pre-release."""
 
 Comparator = tuple[str, Version]
 
-_VERSION = re.compile(r"[v=\s]*(\d{1,16})\.(\d{1,16})\.(\d{1,16})(?:-([0-9A-Za-z.-]+)|([A-Za-z][0-9A-Za-z.-]*))?(?:\+[0-9A-Za-z.-]+)?\s*")
-_PARTIAL = re.compile(
+_VERSION = late(r"[v=\s]*(\d{1,16})\.(\d{1,16})\.(\d{1,16})(?:-([0-9A-Za-z.-]+)|([A-Za-z][0-9A-Za-z.-]*))?(?:\+[0-9A-Za-z.-]+)?\s*")
+_PARTIAL = late(
     r"(\^|~>?|>=|<=|>|<|=*)[v=]*(\d{1,16}|[xX*])(?:\.(\d{1,16}|[xX*])(?:\.(\d{1,16}|[xX*])(?:-?([0-9A-Za-z][0-9A-Za-z.-]*))?)?)?(?:\+[0-9A-Za-z.-]+)?"
 )
-_HYPHEN = re.compile(r"\s*(\S+)\s+-\s+(\S+)\s*")
-_GAP = re.compile(r"(\^|~>?|>=|<=|>|<|=)\s+(?=[v=\dxX*])")
+_HYPHEN = late(r"\s*(\S+)\s+-\s+(\S+)\s*")
+_GAP = late(r"(\^|~>?|>=|<=|>|<|=)\s+(?=[v=\dxX*])")
 LOWEST: Pre = ((0, 0, ""),)
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+from msgspec import Struct, field
 
 from mlsbom.packages.slips import AFFIXES, KINDS, kind_of, skeleton, strip
 
@@ -32,8 +33,7 @@ class Target(NamedTuple):
         return written in (self.written, self.means) or (written[:1] == "@" and self.written.startswith(written.partition("/")[0] + "/"))
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A target that a name is near to. `distance` counts slips (0 for separators, order, affix, combo)."""
 
     target: Target
@@ -50,8 +50,7 @@ def _reach(one: int, other: int) -> int:
     return 2 if min(one, other) >= 6 and max(one, other) >= 7 else 1
 
 
-@dataclass(slots=True)
-class Index:
+class Index(Struct):
     """The targets, by every key that finds candidates. Built in a few hundredths of a second for 15,000 targets."""
 
     by_name: dict[str, Target] = field(default_factory=dict)

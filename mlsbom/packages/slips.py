@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
+
+from mlsbom.patterns import late
 
 KINDS: Final[tuple[str, ...]] = (
     "same",
@@ -112,8 +113,8 @@ def comparables(names: list[str], ecosystem: str) -> list[str]:
     return [name.strip("-") for name in _SEPARATORS_OF_LINES.sub("-", "\n".join(names).lower()).split("\n")]
 
 
-_SEPARATORS = re.compile(r"[^a-z0-9]+")
-_SEPARATORS_OF_LINES = re.compile(r"[^a-z0-9\n]+")
+_SEPARATORS = late(r"[^a-z0-9]+")
+_SEPARATORS_OF_LINES = late(r"[^a-z0-9\n]+")
 
 
 def skeleton(stripped: str) -> str:

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from mlsbom.packages import semver
 from mlsbom.packages.specifiers import same
+from mlsbom.patterns import late
 
-_BOUND: Final = re.compile(r"(>=|<=|<|>)(.+)")
+_BOUND: Final = late(r"(>=|<=|<|>)(.+)")
 
 
 def span(low: str, high: str) -> str:

@@ -15,6 +15,7 @@ from typing import Final
 
 from mlsbom.errors import UsageError
 from mlsbom.packages import semver
+from mlsbom.patterns import late
 
 
 class Form(StrEnum):
@@ -34,10 +35,10 @@ class InvalidSpecifier(UsageError):
     """A specifier that the ecosystem's grammar does not know."""
 
 
-_NUMERIC = re.compile(r"\d{1,18}(?:\.\d{1,18})*")
-_CLAUSE = re.compile(r"(===|==|~=|!=|<=|>=|<|>|\^|~|=)?\s*v?((?:\d+!)?[^\s,;|<>=!~^()]+)")
-_COMMIT = re.compile(r"(?:^|[@=#/])([0-9a-f]{40}|[0-9a-f]{64})(?:$|[#&?])")
-_HASH = re.compile(r"#(?:.*&)?sha(?:256|384|512)=[0-9a-f]{64,}", re.IGNORECASE)
+_NUMERIC = late(r"\d{1,18}(?:\.\d{1,18})*")
+_CLAUSE = late(r"(===|==|~=|!=|<=|>=|<|>|\^|~|=)?\s*v?((?:\d+!)?[^\s,;|<>=!~^()]+)")
+_COMMIT = late(r"(?:^|[@=#/])([0-9a-f]{40}|[0-9a-f]{64})(?:$|[#&?])")
+_HASH = late(r"#(?:.*&)?sha(?:256|384|512)=[0-9a-f]{64,}", re.IGNORECASE)
 _COMPARE: Final = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 _ANY: Final[frozenset[str]] = frozenset({"", "*", "x", "X", "latest", "any", "stable"})
 

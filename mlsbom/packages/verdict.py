@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mlsbom.errors import PackError, UsageError
 from mlsbom.knowledge import Packs
@@ -48,8 +50,7 @@ FAILING: Final[frozenset[Verdict]] = frozenset({Verdict.MALICIOUS, Verdict.AFFEC
 """Verdicts for which `packages check` exits 1."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """What is said of one name. `score` is the look-alike score (0 to 1) where one was made; `advisories` are ids, also those that a pin is
     free of; `pinned` tells whether one version was meant; `conflict` that a feed condemns a ranked project by its bare name."""
 
@@ -123,11 +124,11 @@ class Judge:
             key = (written, ecosystem, folded != name)  # what a name is like does not depend on the version that is asked for
             if key not in self._named:
                 self._named[key] = self._by_name(written, ecosystem, "", known, ranked, alike=folded != name)
-            found = _with(self._named[key], specifier=specifier) if specifier else self._named[key]
+            found = replace(self._named[key], specifier=specifier) if specifier else self._named[key]
             if entries:
-                found = _with(found, advisories=_ids(entries), why=f"{found.why}; has bad releases, none of which this is")
+                found = replace(found, advisories=_ids(entries), why=f"{found.why}; has bad releases, none of which this is")
         if corrected:
-            found = _with(found, why="; ".join([found.why, *map(str, corrected)]))
+            found = replace(found, why="; ".join([found.why, *map(str, corrected)]))
         return found
 
     def prepare(self, names: Iterable[str], ecosystem: str) -> None:
@@ -231,7 +232,7 @@ class Judge:
             target=match.target.means if match and shown else None,
             score=match.score if match else None if known is None or ranked or alike else 0.0,
         )
-        return _with(answer, target=name) if alike and verdict is Verdict.TYPOSQUAT else answer
+        return replace(answer, target=name) if alike and verdict is Verdict.TYPOSQUAT else answer
 
     def _alike(self, name: str, known: Popular | None) -> tuple[_Found, None]:
         """A name in letters of other scripts, which no registry takes."""
@@ -287,11 +288,6 @@ def _may_be(specifier: str, bad: str, eco: str) -> bool:
     """Whether a range may mean a bad version. Of two ranges nothing is known without the list of versions: they may."""
     return bad != "*" and (bad[0] in "<>" or admits(specifier, bad, eco))
 
-
-def _with(answer: Answer, **changes: object) -> Answer:
-    from dataclasses import replace
-
-    return replace(answer, **changes)  # type: ignore[arg-type]
 
 
 def _ids(entries: list[Entry]) -> tuple[str, ...]:

@@ -6,8 +6,9 @@ import difflib
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from mlsbom.errors import UsageError
 from mlsbom.knowledge import Packs
@@ -17,8 +18,7 @@ from mlsbom.packages.feed import Entry
 _META = ("title", "date", "aliases")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wave:
+class Wave(Struct, frozen=True, kw_only=True):
     """A wave. `indicators`: (type, text) pairs; types: sha256, domain, url, address, file, workflow, service, contract, dependency,
     repo-description."""
 

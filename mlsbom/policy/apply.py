@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct, field
 
 from mlsbom.model import SEVERITY_ORDER, Component, Graph, Judged, Severity, Survey
 from mlsbom.policy.profile import LONGEST_WAIVER, Profile, Waiver
@@ -17,8 +17,7 @@ STRICT: Final = frozenset({"PICKLE-UNKNOWN-CALLABLE", "PICKLE-DUAL-USE", "PICKLE
 """Rules about names in serialised objects that are neither known to be harmless nor known to be dangerous."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decisions:
+class Decisions(Struct, frozen=True, kw_only=True):
     """What people decided, already read. `baseline`: ids of findings that were known; `vex`: (advisory, product) -> status."""
 
     profile: Profile | None = None

@@ -13,9 +13,10 @@ value = { ... }                     # what the kind asks for
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from mlsbom.model import Component, Observed, Statement, Survey
 
@@ -39,8 +40,7 @@ KINDS: Final[dict[str, tuple[str, ...]]] = {
 """Kind -> the checks that it can show."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attestation:
+class Attestation(Struct, frozen=True, kw_only=True):
     """One statement. `counts` is False, with the reason in `why_not`, where it names no party or digests or files that are not here."""
 
     kind: str

@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from mlsbom.errors import PackError, UsageError
 from mlsbom.knowledge import Packs
@@ -68,8 +69,7 @@ WAIVER: Final = ("rule", "component", "path", "sha256", "reason", "by", "expires
 LONGEST_WAIVER: Final = timedelta(days=365)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiver:
+class Waiver(Struct, frozen=True, kw_only=True):
     """A finding that somebody set aside: for whom, why, until when. `sha256` binds it to the bytes it was given for."""
 
     rule: str
@@ -81,8 +81,7 @@ class Waiver:
     sha256: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
+class Profile(Struct, frozen=True, kw_only=True):
     """What people decided. `require`: role -> criterion -> level. `items`: what a regime asks to be documented."""
 
     name: str

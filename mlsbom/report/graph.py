@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from html import escape
 from typing import Final
+
+from msgspec import Struct
 
 from mlsbom.model import Assessment, Component, Kind
 from mlsbom.report.table import clean
@@ -42,8 +43,7 @@ KOREAN: Final = {
 }
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """A box: component or a bundle of several, its column and row."""
 
     key: str

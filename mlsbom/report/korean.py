@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
+
+from mlsbom.patterns import late
 
 CHECKS: Final[dict[str, tuple[str, str]]] = {
     "AU1": ("이름, 제작자, 버전이 알려져 있음", "모델 카드나 가중치 메타데이터에 명시하고, 패키지는 정확한 버전으로 고정하십시오."),
@@ -74,9 +75,9 @@ _CRITERIA: Final = {
     "controllable": "통제 가능성",
 }
 _SEVERITY: Final = {"critical": "치명적", "high": "높음", "medium": "중간", "low": "낮음", "info": "정보"}
-_FOUND = re.compile(r"(\d+) (critical|high|medium|low|info) findings?")
-_LEVEL = re.compile(r"([a-z-]+)(?: of [a-z-]+)?: (.+) is at level (\d), (\d) is required(?:, and (\d+) more)?")
-_EXACT = re.compile(r"(\S+) (.+) has not (an exact version|a purl|an exact version and a purl)")
+_FOUND = late(r"(\d+) (critical|high|medium|low|info) findings?")
+_LEVEL = late(r"([a-z-]+)(?: of [a-z-]+)?: (.+) is at level (\d), (\d) is required(?:, and (\d+) more)?")
+_EXACT = late(r"(\S+) (.+) has not (an exact version|a purl|an exact version and a purl)")
 _LACKS: Final = {"an exact version": "정확한 버전", "a purl": "purl", "an exact version and a purl": "정확한 버전과 purl"}
 
 
@@ -92,12 +93,12 @@ def reason(text: str) -> str:
 
 
 _AMOUNT: Final = (
-    (re.compile(r"\bmau=(\d+)"), "above {:,} monthly users", "월간 이용자 {:,}명 초과"),
-    (re.compile(r"\brevenue(?:_usd)?=(\d+)"), "above {:,} US dollars of yearly revenue", "연 매출 {:,} 미국 달러 초과"),
-    (re.compile(r"\bneeds-licence\b"), "needs another licence", "별도 라이선스 필요"),
-    (re.compile(r"^policy$"), "as the use policy lists them", "이용 정책에 열거됨"),
-    (re.compile(r"^barred$"), "barred", "금지"),
-    (re.compile(r"^attribution$"), "with attribution", "저작자 표시"),
+    (late(r"\bmau=(\d+)"), "above {:,} monthly users", "월간 이용자 {:,}명 초과"),
+    (late(r"\brevenue(?:_usd)?=(\d+)"), "above {:,} US dollars of yearly revenue", "연 매출 {:,} 미국 달러 초과"),
+    (late(r"\bneeds-licence\b"), "needs another licence", "별도 라이선스 필요"),
+    (late(r"^policy$"), "as the use policy lists them", "이용 정책에 열거됨"),
+    (late(r"^barred$"), "barred", "금지"),
+    (late(r"^attribution$"), "with attribution", "저작자 표시"),
 )
 
 

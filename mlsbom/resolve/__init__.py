@@ -11,9 +11,10 @@ thrown away whole when asked again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 ORDER: Final[tuple[str, ...]] = (
     "shards",
@@ -30,8 +31,7 @@ ORDER: Final[tuple[str, ...]] = (
 """Names of modules under mlsbom.resolve, in the order in which they run."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """What the caller decided: the time (RFC 3339), the profile's use facts, trust anchors, and whether the network may be used."""
 
     now: str

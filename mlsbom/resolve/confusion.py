@@ -10,8 +10,9 @@ import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from mlsbom.errors import PackError, UsageError
 from mlsbom.knowledge import Packs
@@ -19,6 +20,7 @@ from mlsbom.model import Confidence, Dependency, Evidence, Finding, Graph, Obser
 from mlsbom.packages import popular, snapshot
 from mlsbom.packages.specifiers import Form, classify
 from mlsbom.packages.verdict import Judge, Verdict
+from mlsbom.patterns import late
 from mlsbom.resolve import Asked
 from mlsbom.resolve.malicious import judge_of
 
@@ -68,11 +70,11 @@ _WIDE: Final = (
     ".yml",
     ".yaml",
 )
-_BUILDS = re.compile(r"/(?:nightly|whl|cu\d{2,3}|cpu|rocm[\d.]*|xpu)(?:[/_.]|$)")
+_BUILDS = late(r"/(?:nightly|whl|cu\d{2,3}|cpu|rocm[\d.]*|xpu)(?:[/_.]|$)")
 _BUILT: Final = frozenset(
     {"triton", "pytorch-triton", "xformers", "fbgemm-gpu", "flash-attn", "vllm", "auto-gptq", "llama-cpp-python", "jaxlib", "jax"}
 )
-_JUMP = re.compile(r"(?:99\d*|9\d{3,})(?:\.|$)")
+_JUMP = late(r"(?:99\d*|9\d{3,})(?:\.|$)")
 _STEP: Final = {
     Severity.INFO: Severity.LOW,
     Severity.LOW: Severity.MEDIUM,
@@ -81,8 +83,7 @@ _STEP: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Index:
+class _Index(Struct, frozen=True):
     """One index setting: where it stands, the ecosystem that it is for, whether it is asked beside another one."""
 
     place: Place

@@ -10,8 +10,9 @@ from __future__ import annotations
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterator, Set
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from mlsbom.knowledge import Packs
 from mlsbom.model import Dependency, Evidence, Graph, Import, Observed, Place, Rule, Scope, Survey, Technique
@@ -38,8 +39,7 @@ _PROVIDED: Final = ("google.colab", "kaggle_secrets", "kaggle_web_client", "dbut
 _INSTALLED: Final = ("site-packages/", "dist-packages/", "node_modules/")
 
 
-@dataclass(slots=True)
-class Modules:
+class Modules(Struct):
     """The Python modules of one target or archive: for every folder, the names that can be imported from it."""
 
     folders: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))

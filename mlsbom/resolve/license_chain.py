@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from mlsbom.licenses import duties
 from mlsbom.licenses.duties import Terms
 from mlsbom.licenses.facts import FREE
 from mlsbom.model import Component, Evidence, Graph, Observed, Place, Relationship, Severity
+from mlsbom.patterns import late
 from mlsbom.resolve.license_rules import RULE
 from mlsbom.resolve.license_sources import Sources, folder_of
 from mlsbom.resolve.license_statements import Subject, at
@@ -19,12 +21,11 @@ from mlsbom.resolve.license_use import Bound, finding, judge
 DEPTH: Final = 50
 """A longer chain is a finding (specs of licences, section 4)."""
 _UNSETTLED = "whether a data licence reaches the weights is unsettled"
-_GENERATED = re.compile(r"(?i)outputs?|generated|synthetic|distill|teacher|sampled from|responses? (?:of|from)")
-_HUB = re.compile(r"\b([A-Za-z0-9][\w.-]{0,60}/[A-Za-z0-9][\w.-]{0,90}[A-Za-z0-9])\b")
+_GENERATED = late(r"(?i)outputs?|generated|synthetic|distill|teacher|sampled from|responses? (?:of|from)")
+_HUB = late(r"\b([A-Za-z0-9][\w.-]{0,60}/[A-Za-z0-9][\w.-]{0,90}[A-Za-z0-9])\b")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(Struct, frozen=True, kw_only=True):
     """One upstream of a subject: the path of names down to it, the relation of the last edge, its terms (None: not known)."""
 
     names: tuple[str, ...]

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from mlsbom.knowledge import Packs
 from mlsbom.licenses import clauses, duties, facts, titles
@@ -17,15 +18,15 @@ from mlsbom.licenses.expressions import Named, named, tag
 from mlsbom.licenses.identify import Identified, identify_text
 from mlsbom.licenses.text import from_lines
 from mlsbom.model import Evidence, LicenseClaim, Mark, Observed, Place, Survey, Text
+from mlsbom.patterns import late
 
-_UPSTREAM = re.compile(r"^bases/(datasets/)?([^/]+/[^/]+)/")
-_DIST = re.compile(r"(?:^|/)([A-Za-z0-9._]+)-[^/-]+\.(?:dist-info|egg-info)/(?:METADATA|PKG-INFO)$")
+_UPSTREAM = late(r"^bases/(datasets/)?([^/]+/[^/]+)/")
+_DIST = late(r"(?:^|/)([A-Za-z0-9._]+)-[^/-]+\.(?:dist-info|egg-info)/(?:METADATA|PKG-INFO)$")
 EMBEDDED: Final[frozenset[str]] = frozenset({"header", "metadata"})
 PACKAGED: Final[frozenset[str]] = frozenset({"package", "classifier"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(Struct, frozen=True, kw_only=True):
     """A declared licence: what was written, what it stands for, and where."""
 
     place: Place
@@ -42,8 +43,7 @@ class Claim:
         return self.written
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(Struct, frozen=True, kw_only=True):
     """A licence text, notice or policy: `identified` for licences. `folder`: of the path, or of the member inside an archive."""
 
     place: Place
@@ -61,8 +61,7 @@ class Document:
         return f"{self.identified.expression}" + (f" ({kind})" if kind not in ("permissive", "public-domain") else "")
 
 
-@dataclass(slots=True)
-class Upstream:
+class Upstream(Struct):
     """What is known offline of a hub repository, or of a package."""
 
     name: str
@@ -271,4 +270,4 @@ def _written(fact: LicenseClaim) -> str:
 
 
 def _hubs(packs: Packs) -> list[tuple[dict[str, str], re.Pattern[str]]]:
-    return [(row, re.compile(row["name"])) for row in packs.toml("licenses/hubs.toml")["family"]]
+    return [(row, late(row["name"])) for row in packs.toml("licenses/hubs.toml")["family"]]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from mlsbom.licenses import duties
 from mlsbom.licenses.duties import Terms
@@ -18,8 +19,7 @@ from mlsbom.resolve.license_sources import EMBEDDED, PACKAGED, Claim, Document, 
 BY: Final = "resolve.licenses"
 
 
-@dataclass(slots=True, kw_only=True)
-class Subject:
+class Subject(Struct, kw_only=True):
     """A thing of the delivery that a licence covers: a model, a data set, or the project's code."""
 
     component: Component

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from mlsbom.licenses.clause_values import EU_MEMBERS
 from mlsbom.licenses.duties import Term
@@ -36,8 +37,7 @@ _MEASURES: Final[dict[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
+class Bound(Struct, frozen=True, kw_only=True):
     """A clause that binds a thing: whose licence it is, and whether that is the thing's own."""
 
     term: Term

@@ -12,8 +12,9 @@ import math
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from mlsbom.errors import ReadError
 from mlsbom.knowledge import Packs
@@ -58,8 +59,7 @@ LISTED = 400
 ACCUSING = -6.0
 
 
-@dataclass(slots=True)
-class _File:
+class _File(Struct):
     """A fingerprinted file: its owner, and what the registry says of it, strongest first."""
 
     place: Place

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
@@ -12,6 +11,7 @@ from mlsbom.errors import UsageError
 from mlsbom.knowledge import Packs
 from mlsbom.model import Dependency, Evidence, Graph, Observed, Place, Rule, Scope, Severity, Shortfall, Status, Survey
 from mlsbom.packages.specifiers import admits
+from mlsbom.patterns import late
 from mlsbom.resolve import Asked
 
 MISMATCH = Rule(id="PACKAGE-LOCK-MISMATCH", title="A lock contradicts the manifest that it was made from", severity=Severity.MEDIUM)
@@ -19,7 +19,7 @@ STALE = Rule(id="PACKAGE-LOCK-STALE", title="A lock lacks packages that the mani
 RULES: tuple[Rule, ...] = (MISMATCH, STALE)
 
 BY: Final = "locks"
-_PYTHON: Final = re.compile(r"(?:uv|poetry|pdm)\.lock$|pylock(?:\.[\w-]+)?\.toml$")
+_PYTHON: Final = late(r"(?:uv|poetry|pdm)\.lock$|pylock(?:\.[\w-]+)?\.toml$")
 _NPM: Final = frozenset({"package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock"})
 
 

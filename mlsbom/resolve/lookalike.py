@@ -30,6 +30,7 @@ from mlsbom.packages.imports import Imports, load
 from mlsbom.packages.similarity import Index, Target
 from mlsbom.packages.slips import WORDS, kind_of, strip
 from mlsbom.packages.verdict import Judge, Verdict
+from mlsbom.patterns import late
 from mlsbom.resolve import Asked
 from mlsbom.resolve.imports import declared_names, explained, modules_of
 from mlsbom.resolve.malicious import judge_of
@@ -45,8 +46,8 @@ RULES: tuple[Rule, ...] = (TYPOSQUAT, UNKNOWN, REVIEW, BAIT, HUB, UNPINNED)
 BY: Final = "lookalike"
 _BY_VERDICT = {Verdict.TYPOSQUAT: TYPOSQUAT, Verdict.UNKNOWN: UNKNOWN, Verdict.REVIEW: REVIEW}
 _RISKY: Final = (".py", ".ipynb", ".mcp.json", "mcp.json", "claude_desktop_config.json")
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}|sha256:[0-9a-f]{64}")
-_JUMP = re.compile(r"(?:99|9\d{3,})(?:\.|$)")
+_COMMIT = late(r"[0-9a-f]{40}|[0-9a-f]{64}|sha256:[0-9a-f]{64}")
+_JUMP = late(r"(?:99|9\d{3,})(?:\.|$)")
 
 
 def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterator[Observed]:

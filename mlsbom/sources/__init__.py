@@ -6,16 +6,17 @@ target, with `/`; bytes of names that are not UTF-8 are percent-encoded (`shown`
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from mlsbom.blob import Blob
 from mlsbom.model import AnyFact
+from mlsbom.patterns import late
 
-_ESCAPE = re.compile(r"%(?=[0-9A-Fa-f]{2})")
+_ESCAPE = late(r"%(?=[0-9A-Fa-f]{2})")
 
 
 def shown(raw: bytes) -> str:
@@ -31,8 +32,7 @@ def shown(raw: bytes) -> str:
     return _ESCAPE.sub("%25", text) if "%" in text else text
 
 
-@dataclass(slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, kw_only=True):
     """One place of a target before it is read.
 
     `kind`: file, symlink, fifo, socket, device, folder (one that cannot be listed). `reason` says why its bytes are not to be had,

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import Struct
+
 from mlsbom.errors import NothingToScan, UsageError
+from mlsbom.patterns import late
 
 NAME: Final = "hf-cache"
-_FOLDER = re.compile(r"(models|datasets|spaces)--(.+)")
+_FOLDER = late(r"(models|datasets|spaces)--(.+)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, kw_only=True):
     """One revision of one repository in the cache. `refs`: branches and tags that point at it; `files`: links in the snapshot."""
 
     kind: str

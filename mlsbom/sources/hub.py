@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mlsbom.blob import Blob, BytesBlob, FileBlob
 from mlsbom.errors import BudgetExceeded, NetworkError, NothingToScan, NotNear, Unreadable, UsageError
 from mlsbom.model import AnyFact, Evidence, Statement, Technique
+from mlsbom.patterns import late
 from mlsbom.sources import Entry
 from mlsbom.sources.far import FarBlob
 
@@ -41,8 +42,8 @@ MOST_BYTES: Final = 4 << 30  # fetched without being asked for all
 MOST_FILES: Final = 200_000
 MOST_REFUSED: Final = 100
 MOST_ASKED: Final = 1_000  # files whose scan status is asked for, a hundred a request
-_SPELLING = re.compile(r"hf://(?:(models|datasets|spaces)/)?((?:[\w.-]+/)?[\w.-]+)(?:@(.+))?")
-_SHA256 = re.compile("[0-9a-f]{64}")
+_SPELLING = late(r"hf://(?:(models|datasets|spaces)/)?((?:[\w.-]+/)?[\w.-]+)(?:@(.+))?")
+_SHA256 = late("[0-9a-f]{64}")
 
 
 class HubSource:

@@ -18,6 +18,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from mlsbom.errors import NetworkError, Unreadable, UsageError
+from mlsbom.patterns import late
 from mlsbom.sources import Entry
 
 TIMEOUT: Final = {"connect": 20.0, "read": 60.0, "write": 20.0, "pool": 20.0}  # seconds
@@ -26,8 +27,8 @@ ATTEMPTS: Final = 6
 LARGEST_ANSWER: Final = 64 << 20  # of an answer of the API; a page of the list has at most 1,000 files
 BACKOFF: Final = 0.5  # seconds, doubled each time
 _RETRY: Final = frozenset({408, 429, 500, 502, 503, 504})
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
-_COMMIT = re.compile("[0-9a-f]{40}")
+_RANGE = late(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_COMMIT = late("[0-9a-f]{40}")
 
 
 class Connection:

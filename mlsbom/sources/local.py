@@ -4,19 +4,19 @@ Hugging Face cache's own links from a snapshot into its blobs."""
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mlsbom.blob import Blob, FileBlob
 from mlsbom.errors import NothingToScan, Unreadable, UsageError
+from mlsbom.patterns import late
 from mlsbom.sources import Entry, shown
 
 _SPECIAL = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket", stat.S_IFBLK: "device", stat.S_IFCHR: "device"}
-_CACHE = re.compile(rb"(?:^|.*/)((?:models|datasets|spaces)--[^/]+)/snapshots/([^/]+)/?$")
+_CACHE = late(rb"(?:^|.*/)((?:models|datasets|spaces)--[^/]+)/snapshots/([^/]+)/?$")
 _HISTORY = frozenset({b".git/objects", b".git/lfs", b".git/logs", b".git/modules"})
-_COMMIT = re.compile("[0-9a-f]{40}")
+_COMMIT = late("[0-9a-f]{40}")
 
 
 class LocalSource:

@@ -6,11 +6,11 @@ import gzip
 import os
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct, field
 
 from mlsbom.errors import UsageError
 from mlsbom.knowledge import Packs, shared
@@ -28,8 +28,7 @@ LARGEST: Final = 1 << 30
 TARGET: Final = ("id", "uri", *Head._fields, "first_seen", "sha256", "findings", "document")
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """What an ingest did. `older`: documents of a target of which a newer one is there. `broken`: why, a line each."""
 
     new: int = 0

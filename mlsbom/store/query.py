@@ -7,13 +7,15 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from mlsbom.errors import UsageError
 from mlsbom.knowledge import Packs
 from mlsbom.packages.names import ecosystem as ecosystem_of
+from mlsbom.patterns import late
 from mlsbom.store.database import Database
 from mlsbom.store.match import AFFECTED, MALICIOUS, POSSIBLY, verdict
 from mlsbom.store.rows import package, short
@@ -23,15 +25,14 @@ Releases = Iterable[tuple[str, str, tuple[str, ...]]]
 """(ecosystem, name, bad versions)"""
 ORDER: Final = {MALICIOUS: 0, AFFECTED: 1, POSSIBLY: 2}
 MOST_UNKNOWN: Final = 10_000
-_PACKAGE: Final = re.compile(
+_PACKAGE: Final = late(
     r"\s*(?:(?P<eco>[a-z-]+):)?(?P<name>@?[^\s<>=!~;\[@]+)(?:\[[^\]]*\])?\s*(?P<spec>(?:===|==|~=|>=|<=|!=|<|>|=|@(?=v?\d)).*)?\s*"
 )
 _ECOSYSTEMS: Final = ("pypi", "npm", "conda")
 """Where a name without an ecosystem is looked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(Struct, frozen=True, kw_only=True):
     """What is asked; exactly one of these."""
 
     package: str | None = None
@@ -50,9 +51,9 @@ class Question:
 
 def ask(db: Database, question: Question, packs: Packs) -> dict[str, Any]:
     """`{"asked", "hits": [...], "unknown": [...], "elapsed_ms"}`; `unknown`: places that were not read, where no hit is no clean bill."""
-    asked = [(k, v) for k, v in ((f, getattr(question, f)) for f in Question.__slots__) if v]
+    asked = [(k, v) for k, v in ((f, getattr(question, f)) for f in Question.__struct_fields__) if v]
     if len(asked) != 1:
-        raise UsageError("ask for one thing: " + ", ".join(f"--{name}" for name in Question.__slots__))
+        raise UsageError("ask for one thing: " + ", ".join(f"--{name}" for name in Question.__struct_fields__))
     kind, value = asked[0]
     unknown: list[dict[str, Any]] = []
     search = _PREPARE[kind](packs, value) if kind in _PREPARE else lambda db: _SEARCH[kind](db, value)

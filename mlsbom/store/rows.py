@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
+
+from msgspec import Struct, field
 
 from mlsbom.packages.names import key
 
@@ -44,8 +45,7 @@ class Head(NamedTuple):
     source: str
 
 
-@dataclass(slots=True)
-class Rows:
+class Rows(Struct):
     """One target. `findings`: (id, rule, severity, subject) of each. `document`: its bytes, compressed, where they are kept."""
 
     uri: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from mlsbom.model import Component, Kind, License, Observed, Relationship, Scope, Source, Specifier, Value
 from mlsbom.survey.identity import ref
@@ -35,8 +36,7 @@ def order(source: Source) -> tuple[Any, ...]:
     return (-source.confidence, source.path, source.member, source.line or 0, source.offset or 0, source.key or "")
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Struct):
     """A component to be. `identity` is what makes it one: a purl, a digest, or name, version and unit."""
 
     kind: Kind

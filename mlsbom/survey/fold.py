@@ -28,6 +28,7 @@ from mlsbom.model import (
     TensorTable,
     Value,
 )
+from mlsbom.patterns import late
 from mlsbom.survey.drafts import Draft, Workshop, order, source_of
 from mlsbom.survey.identity import COMMIT, generic_purl, hub_purl
 from mlsbom.survey.ledger import ledger
@@ -35,10 +36,10 @@ from mlsbom.survey.packages import fold_packages
 from mlsbom.survey.references import fold_references
 from mlsbom.survey.units import Unit, Units, projects
 
-GENERIC_STEMS = re.compile(
+GENERIC_STEMS = late(
     r"(pytorch_|tf_|flax_)?(model|weights?|checkpoint|adapter_model|consolidated|network|net|encoder_model|decoder_model)([-_.].*)?$", re.I
 )
-_SHARD = re.compile(r"-\d{5}-of-\d{5}")
+_SHARD = late(r"-\d{5}-of-\d{5}")
 
 
 def fold(survey: Survey, derived: tuple[Observed, ...] = ()) -> Graph:

@@ -7,10 +7,11 @@ import re
 from urllib.parse import quote
 
 from mlsbom.model import Kind
+from mlsbom.patterns import late
 
-COMMIT = re.compile(r"[0-9a-f]{40}")
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]*")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+COMMIT = late(r"[0-9a-f]{40}")
+_PLAIN = late(r"[A-Za-z0-9][A-Za-z0-9._~-]*")
+_DIGEST = late(r"sha256:[0-9a-f]{64}")
 DATASETS = "https://huggingface.co/datasets"
 SPACES = "https://huggingface.co/spaces"
 

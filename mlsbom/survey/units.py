@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from mlsbom.formats import FAMILY
 from mlsbom.model import Dependency, LicenseClaim, Observed, Reference, Role, Statement, Survey, TensorTable
+from mlsbom.patterns import late
 
 MODEL_FIELDS = frozenset({"architecture", "architecture_family", "task", "library", "component_class", "metric"})
-_UPSTREAM = re.compile(r"^bases/(datasets/)?([^/]+/[^/]+)(?:/|$)")
+_UPSTREAM = late(r"^bases/(datasets/)?([^/]+/[^/]+)(?:/|$)")
 _POINTED = tuple(
     ".safetensors .bin .pt .pth .ckpt .gguf .onnx .h5 .keras .pkl .joblib .tflite .msgpack .nemo .npz .pb".split()  # noqa: SIM905
 )
 _WRITTEN = tuple(".toml .md .txt .py .pyi .json .yaml .yml .cfg .ini .csv .tsv .rst .sh .lock .html .js .ts".split())  # noqa: SIM905
-_RAW = re.compile(r"\.data-\d{5}-of-\d{5}$|\.mlpackage/Data/.+/weights?/[^/]+\.bin$|\.onnx[._]data(?:_\d+)?$", re.I)
+_RAW = late(r"\.data-\d{5}-of-\d{5}$|\.mlpackage/Data/.+/weights?/[^/]+\.bin$|\.onnx[._]data(?:_\d+)?$", re.I)
 """Bytes without a format of their own that belong to a TensorFlow checkpoint, a Core ML package, an ONNX model."""
-_SHARD = re.compile(r"\.bin$|-shard\d+(?:of\d+)?(?:\.\w+)?$", re.I)
+_SHARD = late(r"\.bin$|-shard\d+(?:of\d+)?(?:\.\w+)?$", re.I)
 """The same of TensorFlow.js and OpenVINO, which count only beside the file that describes them."""
-_CARD = re.compile(r"(^|/)(readme|model_?card|modelcard|dataset_?card)[^/]*\.(md|markdown|txt|rst)$", re.I)
+_CARD = late(r"(^|/)(readme|model_?card|modelcard|dataset_?card)[^/]*\.(md|markdown|txt|rst)$", re.I)
 
 
-@dataclass(slots=True)
-class Unit:
+class Unit(Struct):
     """A folder that is something of its own. `folder` has no trailing slash, "" is the root. `upstream`: the hub name under `bases/`."""
 
     folder: str

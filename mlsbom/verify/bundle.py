@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from mlsbom.verify.strict import Fields, parse, unbase64
 from mlsbom.verify.verdict import Refused
@@ -22,8 +23,7 @@ _DIGESTS: Final = {"SHA2_256": "sha256", "SHA2_384": "sha384", "SHA2_512": "sha5
 TIMESTAMPS: Final = 32  # sigstore client specification: more are refused
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class Envelope(Struct, frozen=True, kw_only=True):
     """A DSSE envelope with its one signature."""
 
     payload_type: str
@@ -37,8 +37,7 @@ class Envelope:
         return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(self.payload), self.payload)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(Struct, frozen=True, kw_only=True):
     """A signature over the bytes of a file; the digest is a hint."""
 
     signature: bytes
@@ -46,8 +45,7 @@ class Message:
     digest: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class Proof(Struct, frozen=True, kw_only=True):
     """An inclusion proof (RFC 6962) with its checkpoint, "" where there is none."""
 
     index: int
@@ -57,8 +55,7 @@ class Proof:
     checkpoint: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """A transparency log entry. `time` is the integrated time in seconds since 1970, None where there is none."""
 
     kind: str
@@ -71,8 +68,7 @@ class Entry:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bundle:
+class Bundle(Struct, frozen=True, kw_only=True):
     """A parsed bundle. `method`: key, certificate (own CA) or sigstore. `form`: bundle, pep740 or dsse."""
 
     form: str

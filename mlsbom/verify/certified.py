@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from mlsbom.verify import keys, paths
 from mlsbom.verify.roots import Authority, Root
@@ -34,8 +35,7 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 _STAMP_HASHES: Final = {keys.HASH_OIDS[name]: name for name in ("sha256", "sha384", "sha512")}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stamp:
+class Stamp(Struct, frozen=True, kw_only=True):
     """A verified time and where it is from: `log` or `timestamp`."""
 
     time: datetime

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mlsbom.errors import UsageError
+from mlsbom.patterns import late
 from mlsbom.verify import algorithms as profiles
 from mlsbom.verify import judge
 from mlsbom.verify import trust as anchoring
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 FOLDER_SIGNATURE: Final = "model.sig"
 BESIDE: Final = (".sigstore.json", ".sigstore", ".sig", ".publish.attestation", ".attestation")
 """What a signature beside a file is called, first first (Sigstore, PEP 740)."""
-_NESTED = re.compile(r".*(?:\.sig|\.sigstore(?:\.json)?|\.intoto\.jsonl)")
+_NESTED = late(r".*(?:\.sig|\.sigstore(?:\.json)?|\.intoto\.jsonl)")
 
 
 def verify(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from mlsbom.verify import coverage, jsf, manifest, signature, statement
 from mlsbom.verify.algorithms import Profile
@@ -18,8 +19,7 @@ from mlsbom.verify.verdict import Refused, Report, Verdict
 _ORDER: Final = (Verdict.INVALID, Verdict.UNVERIFIABLE, Verdict.UNTRUSTED, Verdict.VERIFIED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """What is verified: a folder (`tree`, called with whether links may be followed) or a `thing`; `label` as the caller wrote it.
 
     `signature`: the signature's own path inside the tree, if it is inside."""

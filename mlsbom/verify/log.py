@@ -15,6 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from mlsbom.patterns import late
 from mlsbom.verify import keys, paths
 from mlsbom.verify.bundle import Bundle, Entry, Proof
 from mlsbom.verify.roots import Log, Root
@@ -22,7 +23,7 @@ from mlsbom.verify.strict import Fields, parse, unbase64
 from mlsbom.verify.verdict import Refused, Report
 
 CODE: Final = "bad-log-entry"
-_SIGNATURE = re.compile("\u2014 (\\S+) (\\S+)")
+_SIGNATURE = late("\u2014 (\\S+) (\\S+)")
 
 
 def verify(bundle: Bundle, root: Root, digest: Callable[[str], str], report: Report) -> datetime | None:

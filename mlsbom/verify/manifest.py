@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
 from typing import Any, Final
 
+from msgspec import Struct, field
+
+from mlsbom.patterns import late
 from mlsbom.verify.strict import Fields, parse
 from mlsbom.verify.subject import HASHES, WEAK
 from mlsbom.verify.verdict import Refused
@@ -22,11 +24,10 @@ DEFAULT_IGNORED: Final = frozenset({".git", ".gitattributes", ".github", ".gitig
 """What model-signing leaves out by itself, at the top only."""
 RESOURCES: Final = 1_000_000
 _SPELLING: Final = {"blake2": "blake2b", "sha3_256": "sha3-256", "sha3_384": "sha3-384", "sha3_512": "sha3-512"}
-_SHARD = re.compile(r"(.+):(0|[1-9][0-9]{0,18}):(0|[1-9][0-9]{0,18})", re.DOTALL)
+_SHARD = late(r"(.+):(0|[1-9][0-9]{0,18}):(0|[1-9][0-9]{0,18})", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class Piece(Struct, frozen=True, kw_only=True):
     """A signed piece of a file; `end` None is its end."""
 
     start: int
@@ -34,8 +35,7 @@ class Piece:
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(Struct, frozen=True, kw_only=True):
     """Files with their pieces; `single`: the one file has no name of its own (`.`), the subject's is a hint."""
 
     algorithm: str

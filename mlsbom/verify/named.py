@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, field
+
+from mlsbom.patterns import late
 from mlsbom.verify import manifest
 from mlsbom.verify.bundle import Bundle, read
 from mlsbom.verify.subject import HASHES
 from mlsbom.verify.verdict import Refused
 
 LIMIT = 100_000
-_SUFFIX = re.compile(
+_SUFFIX = late(
     r"(.+?)(?:\.sigstore\.json|\.sigstore|\.sig|\.intoto\.jsonl|\.(?:publish\.|provenance\.)?attestations?(?:\.json)?|\.provenance|\.bundle\.json)"
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
+class Named(Struct, frozen=True, kw_only=True):
     """`model`: signs a folder. `digests`: (name, algorithm, hex); a name of "" is the file beside. Pieces of files are not listed."""
 
     model: bool = False

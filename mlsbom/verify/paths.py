@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from mlsbom.verify import keys
 from mlsbom.verify.verdict import Refused
@@ -38,8 +39,7 @@ _UNDERSTOOD: Final = frozenset(
 """Extensions that may be critical: key identifiers and usages, names, basic and name constraints, CRL points, policies, AIA."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Path:
+class Path(Struct, frozen=True, kw_only=True):
     """Leaf first, top last. `trusted`: the top is an anchor."""
 
     certificates: tuple[Certificate, ...]

@@ -6,9 +6,10 @@ error, never "no bound".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from mlsbom.verify import keys, paths
 from mlsbom.verify.strict import Fields
@@ -25,8 +26,7 @@ _ROOTS: Final = frozenset({f"{ROOT}+json;version=0.1", f"{ROOT}+json;version=0.2
 _CONFIGS: Final = frozenset({f"{CONFIG}.v0.1+json", f"{CONFIG}+json;version=0.1"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class Window(Struct, frozen=True, kw_only=True):
     """From `start` to `end`, both included; `end` None is open."""
 
     start: datetime
@@ -37,8 +37,7 @@ class Window:
         return self.start <= at and (self.end is None or at <= self.end)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Log:
+class Log(Struct, frozen=True, kw_only=True):
     """A transparency log or CT log by its key. `id` is the log id of entries and timestamps."""
 
     id: bytes
@@ -47,16 +46,14 @@ class Log:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authority:
+class Authority(Struct, frozen=True, kw_only=True):
     """A certificate or timestamp authority: its chain, issuing certificate first, anchor last."""
 
     chain: tuple[Certificate, ...]
     window: Window
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Root:
+class Root(Struct, frozen=True, kw_only=True):
     """A trusted root with where it is from: `anchor` (file and entry) and the file's SHA-256."""
 
     anchor: str

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mlsbom.verify import certified, keys, log, paths
 from mlsbom.verify.bundle import Bundle
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
 MEMORY = 64 << 20  # a file whose signature is over its bytes, not over a digest, is read up to this size
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """What the caller asks for. `at`: the time to judge certificates at; `at_source`: asked or clock."""
 
     at: datetime
@@ -34,8 +35,7 @@ class Asked:
     allow_uncovered: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signed:
+class Signed(Struct, frozen=True, kw_only=True):
     """What is signed: an envelope's encoding, or a file by digest. `digest` answers hex, or None where it is not at hand."""
 
     message: Callable[[], bytes | None]

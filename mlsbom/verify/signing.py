@@ -10,10 +10,11 @@ import hashlib
 import json
 import os
 import tempfile
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from mlsbom.errors import MlsbomError, NetworkError, UsageError
 from mlsbom.verify import algorithms, judge, keys, manifest, paths, trust
@@ -36,8 +37,7 @@ MEDIA: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 _DIGEST_NAMES: Final = {"sha256": "SHA2_256", "sha384": "SHA2_384", "sha512": "SHA2_512"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signer:
+class Signer(Struct, frozen=True, kw_only=True):
     """A private key with the certificates that go with it, leaf first; none: a bare key."""
 
     key: PrivateKeyTypes

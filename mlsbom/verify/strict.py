@@ -12,11 +12,12 @@ import math
 import re
 from typing import Any, Final, NoReturn
 
+from mlsbom.patterns import late
 from mlsbom.verify.verdict import Refused
 
 LIMIT: Final = 64 << 20
 DEPTH: Final = 64
-_STRUCTURE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+_STRUCTURE = late(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

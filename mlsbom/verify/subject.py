@@ -8,13 +8,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
 import stat
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from msgspec import Struct
+
+from mlsbom.patterns import late
 from mlsbom.verify.verdict import Refused
 
 BUFFER: Final = 1 << 20
@@ -49,7 +50,7 @@ WEAK: Final = frozenset(
     }
 )
 """Digests that never count: broken, or shorter than what they are named after."""
-_CACHE: Final = re.compile(rb"(.*/(?:models|datasets|spaces)--[^/]+)/snapshots/[^/]+")
+_CACHE: Final = late(rb"(.*/(?:models|datasets|spaces)--[^/]+)/snapshots/[^/]+")
 _local = threading.local()
 
 
@@ -71,8 +72,7 @@ def read_regular(path: str | bytes, limit: int) -> bytes:
         os.close(descriptor)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """A place of a tree. `kind`: file, symlink or special. `key`: (device, inode, size) of a file on disk. `name` as in `Tree.entries`."""
 
     name: str
@@ -85,8 +85,7 @@ class Entry:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Want:
+class Want(Struct, frozen=True, kw_only=True):
     """A digest to compute: of `entry`, or of its bytes from `start` to `end`."""
 
     entry: Entry
@@ -267,8 +266,7 @@ class Thing(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class KnownDigests:
+class KnownDigests(Struct, frozen=True):
     """A thing whose bytes are elsewhere."""
 
     name: str

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct, field
+
 from mlsbom.errors import UsageError
+from mlsbom.patterns import late
 from mlsbom.verify import keys, paths, roots
 from mlsbom.verify.roots import Root, Window
 from mlsbom.verify.strict import Fields, parse, unbase64
@@ -28,12 +29,11 @@ if TYPE_CHECKING:
 
 DEFAULT_ROOT: Final = "trust/sigstore.json"
 LIMIT: Final = 16 << 20
-_PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----")
+_PEM = late(rb"-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----")
 _NPM_USAGE: Final = frozenset({"npm:attestations", "npm:signatures"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrustedKey:
+class TrustedKey(Struct, frozen=True, kw_only=True):
     """A key that the caller trusts. `usages` and `window` stand in npm's key list alone."""
 
     key: PublicKeyTypes
@@ -44,8 +44,7 @@ class TrustedKey:
     window: Window | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrustedCertificate:
+class TrustedCertificate(Struct, frozen=True, kw_only=True):
     """A certificate that the caller trusts."""
 
     certificate: Certificate
@@ -53,8 +52,7 @@ class TrustedCertificate:
     sha256: str
 
 
-@dataclass(slots=True, kw_only=True)
-class Anchors:
+class Anchors(Struct, kw_only=True):
     """All that is trusted. `given` is false where nothing was named and the defaults apply."""
 
     keys: list[TrustedKey] = field(default_factory=list)

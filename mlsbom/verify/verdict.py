@@ -7,9 +7,10 @@ truth is still found. The verdict is the worst of all that was noted: `invalid`,
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from mlsbom.errors import MlsbomError
 from mlsbom.sources import shown
@@ -98,8 +99,7 @@ class Refused(MlsbomError):
         self.verdict = CODES[code]
 
 
-@dataclass(slots=True, kw_only=True)
-class Files:
+class Files(Struct, kw_only=True):
     """What a signature says of each file, as sorted paths. Empty while the list itself is not authentic."""
 
     covered: int = 0
@@ -115,8 +115,7 @@ class Files:
         return {"covered": self.covered} | {name: [text(n) for n in sorted(getattr(self, name))] for name in lists}
 
 
-@dataclass(slots=True, kw_only=True)
-class Report:
+class Report(Struct, kw_only=True):
     """What is known so far of one signature over one target."""
 
     target: str

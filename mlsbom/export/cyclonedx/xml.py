@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
 from typing import Any, Final
 
 from mlsbom.export.cyclonedx.build import build
 from mlsbom.model import Assessment
+from mlsbom.patterns import late
 
 Tree = dict[str, Any]
-_INVALID: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_INVALID: Final = late("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 COMPONENT: Final = (
     "supplier",

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from mlsbom.errors import Malformed
 from mlsbom.formats.pickle.values import Call, Dict, Name, Value
+from mlsbom.patterns import late
 
 WRAPPER: Final = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 _WRAPPERS: Final = {WRAPPER, ("sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper")}
-_CODE: Final = re.compile(r"[<>|=]?([?bBhHiIlLqQefdgFDGOSaUVMmcup])(\d*)")
+_CODE: Final = late(r"[<>|=]?([?bBhHiIlLqQefdgFDGOSaUVMmcup])(\d*)")
 _SIZES: Final = {
     "?": 1,
     "b": 1,
@@ -43,8 +44,7 @@ _SIZES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawArray:
+class RawArray(Struct, frozen=True, kw_only=True):
     """`size` bytes; `aligned`: a byte in front says how much padding comes first; `pickled`: an object array, a pickle instead of bytes."""
 
     size: int
@@ -52,8 +52,7 @@ class RawArray:
     pickled: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dtype:
+class Dtype(Struct, frozen=True, kw_only=True):
     """A numpy dtype: its letter (numpy's kind or character), bytes an item, and whether it holds objects."""
 
     code: str

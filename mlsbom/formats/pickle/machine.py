@@ -5,7 +5,6 @@ Nothing recurses; a literal above `LITERAL` bytes stays in the file; what is kep
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from mlsbom.blob import Blob
@@ -13,6 +12,7 @@ from mlsbom.errors import BudgetExceeded, Malformed
 from mlsbom.formats.pickle.arrays import RawArray, array_of
 from mlsbom.formats.pickle.values import MISSING, Big, Call, Change, Dict, Missing, Name, Set, Stream, Value
 from mlsbom.formats.pickle.window import Window
+from mlsbom.patterns import late
 
 LITERAL: Final = 64 << 10
 KEEP: Final = 4096
@@ -21,7 +21,7 @@ COST: Final = 6_000_000
 """The most values (of about 50 bytes) that are kept of one stream."""
 
 _RUNS: Final = {
-    ord(op): re.compile(rb"(?s:" + pattern + rb")*+")
+    ord(op): late(rb"(?s:" + pattern + rb")*+")
     for op, pattern in {"K": rb"K.", "M": rb"M..", "J": rb"J.{4}", "G": rb"G.{8}", "F": rb"F[^\n]*\n", "I": rb"I[^\n]*\n"}.items()
 }
 PLAIN: Final = (str, bytes, int, float, type(None), Big, Missing)

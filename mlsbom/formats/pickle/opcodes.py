@@ -14,11 +14,12 @@ from typing import Final
 from mlsbom.errors import Malformed
 from mlsbom.formats.pickle.machine import KEEP, LITERAL, PLAIN, Machine
 from mlsbom.formats.pickle.values import MISSING, Big, Dict, Extension, Persistent, Set, Value
+from mlsbom.patterns import late
 
 INDEX_LIMIT: Final = 1 << 31
 NUMBER_LIMIT: Final = 4096
 """Digits of a number that is converted; longer ones stay in the file (conversion is quadratic)."""
-_APPENDED: Final = re.compile(rb"(?s:(?:F[^\n]*\n|I[^\n]*\n|L[^\n]*\n|K.|M..|J.{4}|G.{8}|[N\x88\x89])a)*+")
+_APPENDED: Final = late(rb"(?s:(?:F[^\n]*\n|I[^\n]*\n|L[^\n]*\n|K.|M..|J.{4}|G.{8}|[N\x88\x89])a)*+")
 _SCALARS: Final = frozenset(b"FILKMJGN\x88\x89")
 
 Handler = Callable[[Machine], bool | None]

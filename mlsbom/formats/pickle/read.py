@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from mlsbom.blob import Blob
 from mlsbom.budget import Budget
@@ -15,6 +15,7 @@ from mlsbom.formats.pickle.storages import LEGACY_PICKLES, is_legacy, legacy_key
 from mlsbom.formats.pickle.values import Stream
 from mlsbom.formats.pickle.walk import walk
 from mlsbom.formats.pickle.window import Window
+from mlsbom.patterns import late
 
 RESYNC_LIMIT: Final = 64 << 20
 """So many bytes of what no loader is known to read are searched for further pickles."""
@@ -23,7 +24,7 @@ CANDIDATES: Final = 256
 PIECE: Final = 4 << 20
 OVERLAP: Final = 1024
 _WORD = rb"[A-Za-z_][A-Za-z0-9_.]{0,200}"
-_EVIDENCE: Final = re.compile(
+_EVIDENCE: Final = late(
     rb"(?s:\(?[ci]" + _WORD + rb"\r?\n" + _WORD + rb"\r?\n"
     rb"|(?:\x8c.|X.\x00\x00\x00|V|U.)"
     + _WORD
@@ -32,12 +33,11 @@ _EVIDENCE: Final = re.compile(
     + rb"\n?\x94?(?:[qh].|p[0-9]+\n)?\x93)"
 )
 """An import: GLOBAL or INST with its two lines, or two short strings before STACK_GLOBAL."""
-_PROTO: Final = re.compile(rb"\x80[\x02-\x05]")
-_START: Final = re.compile(rb"\x80[\x00-\x05][\x80-\x98(-.01-2A-Za-z\]}]")
+_PROTO: Final = late(rb"\x80[\x02-\x05]")
+_START: Final = late(rb"\x80[\x00-\x05][\x80-\x98(-.01-2A-Za-z\]}]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pickles:
+class Pickles(Struct, frozen=True, kw_only=True):
     """What a blob holds. `streams` in order; `raw`: (offset, length) of what is no pickle: storages, padding, damage; `legacy`: torch's
     legacy layout; `storages_at`: where its raw storages start; `unread`: bytes that were not searched."""
 

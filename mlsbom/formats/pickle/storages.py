@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from mlsbom.formats.pickle.values import Name, Stream, Value
 
@@ -34,8 +35,7 @@ NAMED_DTYPES: Final[dict[str, tuple[str, int]]] = {
 """By attribute of `torch` (`torch.float32`): the same."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Storage:
+class Storage(Struct, frozen=True, kw_only=True):
     """A storage by its persistent id: `count` elements of `itemsize` bytes."""
 
     key: str

@@ -5,15 +5,15 @@ Identity is aliasing: the machine puts the same object on the stack and into the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
+
+from msgspec import Struct, field
 
 Value: TypeAlias = Any
 """None, bool, int, float, str, bytes, list, tuple, or a class of this module."""
 
 
-@dataclass(slots=True, eq=False)
-class Name:
+class Name(Struct, eq=False):
     """An import. `module` and `name` are strings, or values that were computed at load time. One object for all imports of one name;
     `offset` is that of the first, `count` of how many."""
 
@@ -28,8 +28,7 @@ class Name:
         return not (isinstance(self.module, str) and isinstance(self.name, str))
 
 
-@dataclass(slots=True, eq=False)
-class Call:
+class Call(Struct, eq=False):
     """The result of calling `fn`; `op`: reduce, newobj, inst, obj. `state`: what BUILD gave it; `items`: what was appended;
     `pairs`: what was set by key."""
 
@@ -43,8 +42,7 @@ class Call:
     pairs: list[tuple[Value, Value]] = field(default_factory=list)
 
 
-@dataclass(slots=True, eq=False)
-class Dict:
+class Dict(Struct, eq=False):
     """A dictionary by its pairs, in order of setting; keys may be anything."""
 
     pairs: list[tuple[Value, Value]] = field(default_factory=list)
@@ -54,15 +52,13 @@ class Dict:
         return next((v for k, v in reversed(self.pairs) if k == key and isinstance(k, str)), None)
 
 
-@dataclass(slots=True, eq=False)
-class Set:
+class Set(Struct, eq=False):
     """A set or frozen set by its items."""
 
     items: list[Value] = field(default_factory=list)
 
 
-@dataclass(slots=True, eq=False)
-class Big:
+class Big(Struct, eq=False):
     """A literal left in the file: `length` bytes at `offset`; `kind`: text, bytes, number."""
 
     kind: str
@@ -70,16 +66,14 @@ class Big:
     length: int
 
 
-@dataclass(slots=True, eq=False)
-class Persistent:
+class Persistent(Struct, eq=False):
     """A reference that the loader resolves by itself (torch: a storage)."""
 
     pid: Value
     offset: int
 
 
-@dataclass(slots=True, eq=False)
-class Extension:
+class Extension(Struct, eq=False):
     """An entry of the loading process's extension registry."""
 
     code: int
@@ -95,8 +89,7 @@ class Missing:
 MISSING: Final = Missing()
 
 
-@dataclass(slots=True, eq=False)
-class Change:
+class Change(Struct, eq=False):
     """A change of a value that is no fresh container: `op` build, setitem, append, additems."""
 
     op: str
@@ -105,8 +98,7 @@ class Change:
     offset: int
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
-class Stream:
+class Stream(Struct, eq=False, kw_only=True):
     """One pickle. `start` and `end` are offsets in the blob; `calls` and `changes` in order of execution; `result` what the loader
     returns; `left` what else lay on the stack when it ended; `problem` why it ended early, or None. `resynced`: found behind damage or
     padding, not where a loader starts. `arrays`: raw arrays between opcodes, as (offset, length). A stream that was only walked

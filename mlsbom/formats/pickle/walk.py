@@ -6,15 +6,16 @@ the matcher from remembering where it was, so a run of any length costs no memor
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from mlsbom.budget import Budget
 from mlsbom.errors import Malformed
 from mlsbom.formats.pickle.window import Window
+from mlsbom.patterns import late
 
-HARMLESS: Final = re.compile(
+HARMLESS: Final = late(
     rb"(?s:"
     rb"F[^\n]*\na|\x8c(?:\x01.|\x02..|\x03.{3}|\x04.{4}|\x05.{5}|\x06.{6}|\x07.{7}|\x08.{8}|\x09.{9}|\x0a.{10}|\x0b.{11}|\x0c.{12}|\x00)\x94?"
     rb"|[012()NRabdelostu\]}\x81\x85-\x89\x8f-\x92\x94\x97\x98]"
@@ -31,8 +32,7 @@ LIVE: Final = frozenset(b"ciPQ\x82\x83\x84\x93")
 STOP: Final = 0x2E
 
 
-@dataclass(frozen=True, slots=True)
-class Walk:
+class Walk(Struct, frozen=True):
     """How far a walk came. `live`: offset of the first opcode that imports or refers outside, where the walk ended; `stopped`: it ended
     behind a STOP; `problem`: why it ended otherwise."""
 

@@ -14,6 +14,7 @@ from mlsbom.formats import json
 from mlsbom.inspectors import Context, Yield
 from mlsbom.judges import marks
 from mlsbom.model import Confidence, Evidence, Mark, Phase, Rule, Severity, Technique
+from mlsbom.patterns import late
 
 STARTUP = Rule(id="STARTUP-HOOK", title="A file runs whenever the interpreter starts", severity=Severity.HIGH)
 TOOL = Rule(id="TOOL-HOOK", title="Opening the folder in a tool runs a command", severity=Severity.MEDIUM)
@@ -23,8 +24,8 @@ HIDDEN = Rule(
 NOTEBOOK = Rule(id="NOTEBOOK-SHELL", title="A notebook pipes a download into a shell", severity=Severity.MEDIUM)
 RULES = (STARTUP, TOOL, HIDDEN, NOTEBOOK)
 
-_ODD_FOLDER: Final = re.compile(r"(?:^|/)(?:tmp|dev/shm|var/tmp)(?:/|$)|^\.\.|/\.\./|^~|^\\\\")
-_INVISIBLE: Final = re.compile(
+_ODD_FOLDER: Final = late(r"(?:^|/)(?:tmp|dev/shm|var/tmp)(?:/|$)|^\.\.|/\.\./|^~|^\\\\")
+_INVISIBLE: Final = late(
     "[\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0001-\U000e007f\U000e0100-\U000e01ef]"
 )
 _INSTRUCTIONS: Final = frozenset(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from mlsbom.formats.python import Scope, Scopes, Source, analyse
 from mlsbom.formats.python_names import Names
@@ -12,8 +13,7 @@ from mlsbom.inspectors.code.values import Values, Written
 from mlsbom.model import Evidence, Technique
 
 
-@dataclass(slots=True)
-class Code:
+class Code(Struct):
     """A source with what is known of its names and values. `line_of` turns its lines into those of the file (notebooks)."""
 
     scopes: Scopes
@@ -63,8 +63,7 @@ def under(name: str, roots: tuple[str, ...]) -> bool:
     return any(name == r or name.startswith(r + ".") for r in roots)
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Struct):
     """A call. `name`: the qualified name of what is called (`openai.OpenAI().chat.completions.create`), "" where it is not known;
     `tail`: the attributes as written (`client.chat.completions.create`)."""
 

@@ -19,6 +19,7 @@ from mlsbom.judges import marks
 from mlsbom.judges.outside import leads_out
 from mlsbom.judges.targets import Target, Targets, targets
 from mlsbom.model import Evidence, Kind, Name, Phase, Reference, Role, Rule, Severity, Statement, Technique
+from mlsbom.patterns import late
 
 AUTO_MAP = Rule(id="AUTO-MAP", title="A configuration names code that a loader runs", severity=Severity.LOW)
 REMOTE = Rule(id="REMOTE-CODE-REPOSITORY", title="A configuration names code of another repository", severity=Severity.MEDIUM)
@@ -28,9 +29,9 @@ TAG = Rule(id="YAML-TAG", title="A YAML document builds Python objects", severit
 BOMB = Rule(id="YAML-BOMB", title="Aliases of a YAML document expand without end", severity=Severity.MEDIUM)
 RULES = (AUTO_MAP, REMOTE, EXTERNAL, TARGET, TAG, BOMB)
 
-_DOTTED: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
-_HYPER: Final = re.compile(r"!?(new|name|apply|module|include|copy|ref|applyref|tuple):(.*)", re.S)
-_PYTHON_TAG: Final = re.compile(r"tag:yaml\.org,2002:python/(.+)|!python/(.+)", re.S)
+_DOTTED: Final = late(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+_HYPER: Final = late(r"!?(new|name|apply|module|include|copy|ref|applyref|tuple):(.*)", re.S)
+_PYTHON_TAG: Final = late(r"tag:yaml\.org,2002:python/(.+)|!python/(.+)", re.S)
 _PLAIN_PYTHON: Final = frozenset({"tuple", "str", "unicode", "int", "long", "float", "complex", "list", "dict", "bool", "none", "bytes"})
 _PIPELINE_LIBRARIES: Final = frozenset(
     {

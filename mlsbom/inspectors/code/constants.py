@@ -16,13 +16,14 @@ from mlsbom.inspectors.documents import key_words
 from mlsbom.inspectors.documents.keys import snake
 from mlsbom.inspectors.manifests.models import MODEL_VARIABLES
 from mlsbom.model import Kind, Reference, Role
+from mlsbom.patterns import late
 
-_LOCAL = re.compile(r"(?:^|_)(?:path|dir|file|folder|class|type)(?:_|$)|hub_model|push")
+_LOCAL = late(r"(?:^|_)(?:path|dir|file|folder|class|type)(?:_|$)|hub_model|push")
 _GETTERS = frozenset({"os.environ.get", "os.getenv", "os.environ.setdefault"})
-_ASIDE = re.compile(r"(?:^|/)(?:tests?|testing|docs?|fixtures?|conftest\.py$|test_[^/]*$|[^/]*_test\.py$)(?:/|$)", re.I)
-_CHECKPOINT = re.compile(r"(?:load_from|resume_from|checkpoint|pretrained|model_url|weights_url|checkpoint_url)\Z", re.I)
-_ZOO = re.compile(r"(torchvision|open-mmlab|mmcls|mmengine|jhu|modelzoo)://([\w./-]+)\Z")
-_WEIGHTS = re.compile(r"\.(?:pth|pt|bin|ckpt|safetensors|onnx|h5|npz|tar|gguf|pdparams)\Z", re.I)
+_ASIDE = late(r"(?:^|/)(?:tests?|testing|docs?|fixtures?|conftest\.py$|test_[^/]*$|[^/]*_test\.py$)(?:/|$)", re.I)
+_CHECKPOINT = late(r"(?:load_from|resume_from|checkpoint|pretrained|model_url|weights_url|checkpoint_url)\Z", re.I)
+_ZOO = late(r"(torchvision|open-mmlab|mmcls|mmengine|jhu|modelzoo)://([\w./-]+)\Z")
+_WEIGHTS = late(r"\.(?:pth|pt|bin|ckpt|safetensors|onnx|h5|npz|tar|gguf|pdparams)\Z", re.I)
 
 
 def references(code: Code, path: str, known: set[str]) -> Iterator[Reference]:

@@ -15,6 +15,7 @@ from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
 from mlsbom.inspectors import Context, Yield
 from mlsbom.model import Confidence, Evidence, Mark, Phase, Rule, Severity, Shortfall, Status, Technique
+from mlsbom.patterns import late
 
 HOOK = Rule(id="PACKAGE-STARTUP-HOOK", title="A .pth file runs code at every start of Python", severity=Severity.HIGH)
 GYP = Rule(id="PACKAGE-GYP-COMMAND", title="A binding.gyp runs a command while it is read", severity=Severity.HIGH)
@@ -28,7 +29,7 @@ RULES: tuple[Rule, ...] = (HOOK, GYP, INSTALL, WORKFLOW, EDITOR)
 LIMIT: Final = 2 << 20
 _TEXT: Final = 2000
 
-_PTH_LINE = re.compile(r"^import[ \t].*", re.MULTILINE)
+_PTH_LINE = late(r"^import[ \t].*", re.MULTILINE)
 
 
 def _exactly(line: str) -> re.Pattern[str]:
@@ -38,7 +39,7 @@ def _exactly(line: str) -> re.Pattern[str]:
 
 
 _PTH_BENIGN: Final[tuple[re.Pattern[str], ...]] = (
-    re.compile(  # namespace packages of setuptools
+    late(  # namespace packages of setuptools
         _exactly(
             "import sys, types, os; has_mfs = sys.version_info > (3, 5); p = os.path.join(sys._getframe(1).f_locals['sitedir'], *PARTS); "
             "importlib = has_mfs and __import__('importlib.util'); has_mfs and __import__('importlib.machinery'); "
@@ -57,9 +58,9 @@ _PTH_BENIGN: Final[tuple[re.Pattern[str], ...]] = (
         "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'VALUE') == 'VALUE'; "
         "enabled and __import__('_distutils_hack').add_shim()"
     ),
-    re.compile(r"import (_*editable_*\w*)(?:; ?\1\.(?:install|bootstrap)\((?:'[^'\n]*'(?:, ?)?)*\))? *"),
-    re.compile(r"import (?:coverage; ?coverage\.process_startup\(\)|_virtualenv|_distutils_hack|a1_coverage) *"),
-    re.compile(
+    late(r"import (_*editable_*\w*)(?:; ?\1\.(?:install|bootstrap)\((?:'[^'\n]*'(?:, ?)?)*\))? *"),
+    late(r"import (?:coverage; ?coverage\.process_startup\(\)|_virtualenv|_distutils_hack|a1_coverage) *"),
+    late(
         r"""import sys; ?exec\('import os\\n\\nif os\.getenv\("COVERAGE_PROCESS_START"\)(?: or os\.getenv\("COVERAGE_PROCESS_CONFIG"\))?:"""
         r"""\\n try:\\n  import coverage\\n"""
         r""" except:\\n  pass\\n else:\\n  coverage\.process_startup\((?:slug="\w+")?\)'\) *"""
@@ -70,39 +71,39 @@ _PTH_BENIGN: Final[tuple[re.Pattern[str], ...]] = (
         "sys.path[p:p]=new; sys.__egginsert = p+len(new)"
     ),
 )
-_RUNS = re.compile(
+_RUNS = late(
     r"\b(?:exec|eval|compile|subprocess|os\.system|popen|spawn|urlopen|urllib|requests|socket|b64decode|base64|marshal|zlib|bun|node|curl|wget|ctypes)\b|https?://"
 )
-_SUBSTITUTION = re.compile(r"<!@?\(")
-_SUBSTITUTION_END = re.compile(r"\)[\"']?\s*(?:[,\]}]|$)")
+_SUBSTITUTION = late(r"<!@?\(")
+_SUBSTITUTION_END = late(r"\)[\"']?\s*(?:[,\]}]|$)")
 MOST: Final = 1000
 """Commands that are looked at in one file."""
 LONGEST_COMMAND: Final = 4000
 """Characters of a command that are judged; one that is longer is suspicious for that."""
-_GYP_BENIGN = re.compile(
+_GYP_BENIGN = late(
     r"""\s*(?:node\s+(?:-p|-e|--print|--eval)\s+\\?["']?\s*(?:require\(\\?['"](?:node-addon-api|nan|node-api-headers|napi-[\w-]+)[^;&|]*|process\.\w[\w.\[\]'"\\]*\s*)\\?["']?\s*"""
     r"""|pkg-config\s+[\w@ .+-]+|node\s+-e\s+\\?["']require\(\\?['"]nan\\?['"]\)\\?["']"""
     r"""|(?:python3?|uname|sw_vers|xcrun|llvm-config|pg_config|node)\s+[\w ./=-]*)\s*""",
     re.VERBOSE,
 )
 _STAGES = ("preinstall", "install", "postinstall", "prepare")
-_FETCH_AND_RUN = re.compile(
+_FETCH_AND_RUN = late(
     r"(?:curl|wget|iwr|invoke-webrequest|fetch)\b[^\n]*?(?:\|\s*(?:ba|z|da)?sh\b|\|\s*(?:node|python3?|bun|iex)\b|&&\s*(?:sh|bash|chmod|\./|node|python3?))"
     r"|\bnode\s+-e\b.*(?:https?:|child_process|Buffer\.from|atob|eval)|powershell\b.*-e(?:nc|ncodedcommand)?\b|base64\s+(?:-d|--decode)|bash\s+-c\s+.*(?:/dev/tcp|https?:)"
     r"|\bbun\s+(?:run\s+)?[\w./-]+\.(?:m|c)?js\b|\b(?:npm|npx)\s+.*\bbun\b|python3?\s+-c\b.*(?:urlopen|exec|b64decode)",
     re.IGNORECASE,
 )
-_ROOT_SCRIPT = re.compile(
+_ROOT_SCRIPT = late(
     r"(?:^|[;&|]\s*)(?:node|bun|deno(?:\s+run)?(?:\s+-\w+)*|python3?|sh|bash)\s+(?:\./)?(?:setup|setup_bun|bundle|bun_environment|loader|_index)[\w-]*\.(?:m?js|cjs|py|sh)\b",
     re.IGNORECASE,
 )
-_BINARY = re.compile(r"(?:^|[;&|]\s*)(?:\./)?(?:[\w-]+/)*[\w-]+(?:\.(?:exe|bin|elf|out))?\s*$")
-_KNOWN_TOOLS = re.compile(
+_BINARY = late(r"(?:^|[;&|]\s*)(?:\./)?(?:[\w-]+/)*[\w-]+(?:\.(?:exe|bin|elf|out))?\s*$")
+_KNOWN_TOOLS = late(
     r"(?:^|[;&|]\s*)(?:npx\s+|yarn\s+|pnpm\s+|npm\s+run\s+|npm\s+|cross-env\s+\S+\s+)?(?:node-gyp(?:-build)?|prebuild-install|prebuildify|husky|tsc|rollup|webpack|vite|lerna|patch-package"
     r"|is-ci|electron-builder|cmake-js|node-pre-gyp|opencollective|only-allow|simple-git-hooks|lefthook|npm|yarn|pnpm|make|tsup|unbuild|build|echo|exit|true|ngcc|prisma)\b"
 )
-_SECRETS = re.compile(r"toJSON\(\s*secrets\s*\)", re.IGNORECASE)
-_HEAD = re.compile(r"github\.event\.pull_request\.head\.(?:sha|ref)|github\.head_ref|refs/pull/")
+_SECRETS = late(r"toJSON\(\s*secrets\s*\)", re.IGNORECASE)
+_HEAD = late(r"github\.event\.pull_request\.head\.(?:sha|ref)|github\.head_ref|refs/pull/")
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:

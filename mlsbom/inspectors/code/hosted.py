@@ -15,6 +15,7 @@ from mlsbom.inspectors.code.calls import Call, under
 from mlsbom.inspectors.code.loaders import words
 from mlsbom.inspectors.code.values import Written
 from mlsbom.model import Evidence, Kind, Reference, Role
+from mlsbom.patterns import late
 
 MODEL_KEYS = words(
     "model model_name model_id modelId engine deployment_name azure_deployment deployment_id deployment azure_ad_deployment "
@@ -31,7 +32,7 @@ FRAMEWORKS = words(
     "camel ragas deepeval promptflow aisuite magentic mirascope ell lmql distilabel mem0 letta controlflow litellm openai_agents "
     "google.adk any_llm trulens vanna embedchain txtai portkey_ai langgraph"
 )
-_SHAPES = re.compile(
+_SHAPES = late(
     r"\.(?:chat\.completions\.(?:create|parse|stream)|completions\.create|responses\.(?:create|parse|stream)|messages\.(?:create|stream|"
     r"count_tokens)|embeddings\.create|images\.(?:generate|edit)"
     r"|audio\.(?:transcriptions|translations|speech)\.(?:with_streaming_response\.)?create|moderations\.create|"
@@ -40,7 +41,7 @@ _SHAPES = re.compile(
     r"|converse(?:_stream)?|chat_completion|feature_extraction|text_generation|ChatCompletion\.a?create|Completion\.a?create|"
     r"Embedding\.a?create|realtime\.connect|fine_tuning\.jobs\.create|batches\.create)\Z"
 )
-_WRAPPER_ROOT = re.compile(
+_WRAPPER_ROOT = late(
     r"(?:langchain|llama_index|haystack|autogen|pydantic_ai|smolagents|semantic_kernel|guidance|camel|agno|phi|dspy|crewai|autogen_ext|"
     r"ragas|deepeval|chromadb|distilabel|mirascope|outlines|txtai|mem0|vanna)"
 )
@@ -57,7 +58,7 @@ _POSITION_ROOTS = words(
     "smolagents mirascope inference_sdk crewai ell magentic"
 )
 _MANAGEMENT = frozenset({"hf_hub_download", "snapshot_download", "whoami", "login"})
-_NAME = re.compile(r"[A-Za-z@][\w.:/@+-]{0,150}\Z")
+_NAME = late(r"[A-Za-z@][\w.:/@+-]{0,150}\Z")
 
 
 class Hosted:

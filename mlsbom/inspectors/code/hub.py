@@ -12,20 +12,21 @@ from mlsbom.inspectors.code.calls import Call, under
 from mlsbom.inspectors.code.loaders import BUILDERS, CLASS_DATASETS, LOADERS, NO_DATASETS, ZOO_MODELS, Loader, words
 from mlsbom.inspectors.code.values import Written
 from mlsbom.model import Kind, Reference, Role
+from mlsbom.patterns import late
 
 _FLAGS = ("trust_remote_code", "use_safetensors", "weights_only")
 _ATTRS = ("split", "subfolder", "filename", "gguf_file", "weight_name", "variant", "name", "task")
-_SIZE = re.compile(r"(?:tiny|base|small|medium|large|turbo|distil)[\w.-]*\Z")
-_ULTRALYTICS = re.compile(r"(?:(?:yolo|rtdetr|sam|mobile_sam|FastSAM|sam2)[\w.-]*)\.pt\Z")
-_SPACY = re.compile(r"[a-z]{2,3}_\w+_(?:sm|md|lg|trf)\Z")
+_SIZE = late(r"(?:tiny|base|small|medium|large|turbo|distil)[\w.-]*\Z")
+_ULTRALYTICS = late(r"(?:(?:yolo|rtdetr|sam|mobile_sam|FastSAM|sam2)[\w.-]*)\.pt\Z")
+_SPACY = late(r"[a-z]{2,3}_\w+_(?:sm|md|lg|trf)\Z")
 _SENTENCE_ROOTS = words("sentence_transformers keybert bertopic setfit langchain langchain_huggingface langchain_community chromadb")
-_SENTENCE = re.compile(
+_SENTENCE = late(
     r"(?:all-|paraphrase-|multi-qa|msmarco|stsb|gtr|sentence-t5|LaBSE|distiluse|nli-|average_word|clip-ViT|use-cmlm|allenai)[\w.-]*\Z"
 )
 _RUNNERS = frozenset({"load", "get_kernel", "load_tool", "from_hub", "from_space"})
 _RUNNER_ROOTS = ("evaluate", "kernels", "smolagents", "transformers.agents", "transformers.tools")
-_WORD = re.compile(r"[A-Za-z][\w./+-]{1,95}\Z")
-_TFHUB = re.compile(r"https?://(?:tfhub\.dev|(?:www\.)?kaggle\.com/models)/([\w.-]+/[\w./-]+?)(?:/(\d+))?/?\Z")
+_WORD = late(r"[A-Za-z][\w./+-]{1,95}\Z")
+_TFHUB = late(r"https?://(?:tfhub\.dev|(?:www\.)?kaggle\.com/models)/([\w.-]+/[\w./-]+?)(?:/(\d+))?/?\Z")
 
 
 @cache

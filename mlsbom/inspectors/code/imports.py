@@ -11,8 +11,9 @@ import ast
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
@@ -22,25 +23,26 @@ from mlsbom.inspectors.manifests.emit import Cursor
 from mlsbom.inspectors.manifests.notebook import cells, line_of, python_of
 from mlsbom.model import Evidence, Import, Rule, Shortfall, Status, Technique
 from mlsbom.packages.imports import load
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = ()
 SURE: Final = 0.6  # specs of the SBOM, section 5: import only
 _MODULES = 2_000  # modules of one file that are kept
 
-_LITERAL = re.compile(
+_LITERAL = late(
     r'"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""'
     r"|'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''"
     r'|"[^"\\\n]*(?:\\.[^"\\\n]*)*"'
     r"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'|#[^\n]*|\\\r?\n",
     re.DOTALL,
 )
-_STATEMENT = re.compile(
+_STATEMENT = late(
     r"(?P<before>[\n;:])[ \t\f]*(?:import[ \t]+(?P<names>[\w.][^\n;]*)|from[ \t]+(?P<module>[\w.]+)[ \t]+import\b)",
     re.ASCII,
 )
-_ODD_SPACE = re.compile(r"[^\S \t\n\r\f]")
+_ODD_SPACE = late(r"[^\S \t\n\r\f]")
 _BLANKS: Final = frozenset(" \t\f")
-_NAME = re.compile(r"\s*([A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*)")
+_NAME = late(r"\s*([A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*)")
 _DYNAMIC = ("import_module", "__import__")
 _CATCHES: Final = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
@@ -49,8 +51,7 @@ _NAMESPACES: Final = frozenset({"google", "google.cloud", "azure", "azure.ai", "
 """Packages that several distributions share: what is imported from them says which one."""
 
 
-@dataclass(slots=True)
-class Found:
+class Found(Struct):
     """One top-level module: dotted names, the line to cite, whether every mention is optional."""
 
     line: int

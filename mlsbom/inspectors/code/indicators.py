@@ -19,6 +19,7 @@ from mlsbom.knowledge import Packs
 from mlsbom.model import Evidence, Mark, Rule, Shortfall, Status, Technique
 from mlsbom.packages import waves
 from mlsbom.packages.indicators import literals
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = ()
 MOST: Final = 1000
@@ -29,10 +30,10 @@ PIECE: Final = 4 << 20
 OVERLAP: Final = 256
 
 # All three work on lower-case bytes, start with few bytes and never go back (possessive): 60 MB/s and more, measured on site-packages.
-_URL = re.compile(rb"//(?:[^\s/@\"'<>]{1,100}+@)?((?:[a-z0-9_][a-z0-9_-]*+\.)++[a-z][a-z0-9-]*+)")
-_QUOTED = re.compile(rb"[\"'`]([a-z0-9][a-z0-9-]*+(?:\.[a-z0-9-]++)++)(?::\d++)?[\"'`/]")
-_ADDRESS_TAIL = re.compile(rb"\.\d{1,3}+\.\d{1,3}+\.\d{1,3}+(?![\d.])")
-_DIGITS = re.compile(rb"(?<![\d.])\d{1,3}\Z")
+_URL = late(rb"//(?:[^\s/@\"'<>]{1,100}+@)?((?:[a-z0-9_][a-z0-9_-]*+\.)++[a-z][a-z0-9-]*+)")
+_QUOTED = late(rb"[\"'`]([a-z0-9][a-z0-9-]*+(?:\.[a-z0-9-]++)++)(?::\d++)?[\"'`/]")
+_ADDRESS_TAIL = late(rb"\.\d{1,3}+\.\d{1,3}+\.\d{1,3}+(?![\d.])")
+_DIGITS = late(rb"(?<![\d.])\d{1,3}\Z")
 _HARMLESS: Final = ((b"hxxp", b"http"), (b"[.]", b"."), (b"(.)", b"."), (b"[dot]", b"."), (b"(dot)", b"."))
 _FILE_ENDS = frozenset(
     b"py js ts mjs cjs json md txt html htm css yml yaml toml cfg ini sh bat png jpg svg gif pt pth bin onnx gguf safetensors h5 csv tsv"

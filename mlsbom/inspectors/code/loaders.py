@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from mlsbom.model import Kind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loader:
+class Loader(Struct, frozen=True, kw_only=True):
     """Calls whose last name is one of `names`, under one of the modules `roots` (none: any object has such a method).
 
     The name stands at `position` (None: by keyword only) or under one of `keywords`. `hub`: where it is a name of, if not of a hub that

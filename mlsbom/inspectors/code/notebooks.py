@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
@@ -19,17 +20,17 @@ from mlsbom.inspectors import Context, Yield, providers
 from mlsbom.inspectors.code.calls import Code
 from mlsbom.inspectors.code.references import of_code
 from mlsbom.model import Evidence, Kind, Reference, Role, Rule, Shortfall, Status, Technique
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = ()
 
-_MAGIC = re.compile(r"^(\s*)(?:!|%|\?)")
-_ASSIGNED = re.compile(r"^(\s*)([\w, ]+?)\s*=\s*[!%]")
-_SHELL_CELL = re.compile(r"^%%(?:bash|sh|shell|script\s+(?:ba)?sh|!)|^!!")
-_PYTHON_CELL = re.compile(r"^%%(?:time|timeit|capture|prun|memit|python3?|debug|mprun|notify)\b")
+_MAGIC = late(r"^(\s*)(?:!|%|\?)")
+_ASSIGNED = late(r"^(\s*)([\w, ]+?)\s*=\s*[!%]")
+_SHELL_CELL = late(r"^%%(?:bash|sh|shell|script\s+(?:ba)?sh|!)|^!!")
+_PYTHON_CELL = late(r"^%%(?:time|timeit|capture|prun|memit|python3?|debug|mprun|notify)\b")
 
 
-@dataclass(slots=True)
-class Cells:
+class Cells(Struct):
     """The code of a notebook: `python` as one text (magics blanked) with the file's line of each of its lines, and the shell lines."""
 
     text: list[str] = field(default_factory=list)

@@ -7,7 +7,6 @@ are only shown are never arguments of such calls.
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from mlsbom.blob import Blob
@@ -17,10 +16,11 @@ from mlsbom.inspectors.code import constants, hub, web
 from mlsbom.inspectors.code.calls import Code
 from mlsbom.inspectors.code.hosted import Hosted, shown_url
 from mlsbom.model import Kind, Reference, Role, Rule
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = ()
 
-_VARIABLE = re.compile(r"(?:_URL|_BASE|_ENDPOINT|_HOST|_URI|_DSN)\Z")
+_VARIABLE = late(r"(?:_URL|_BASE|_ENDPOINT|_HOST|_URI|_DSN)\Z")
 _ADDRESS = frozenset(
     {
         "openai.api_base",

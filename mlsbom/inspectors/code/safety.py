@@ -21,20 +21,21 @@ from mlsbom.inspectors import Context, ReadAs, Yield
 from mlsbom.judges import python as judge
 from mlsbom.judges.python import Reach
 from mlsbom.model import Confidence, Evidence, Mark, Phase, Rule, Severity, Shortfall, Status, Technique
+from mlsbom.patterns import late
 
 TRUST = Rule(id="TRUST-REMOTE-CODE", title="Code lets a loader run code of a repository", severity=Severity.MEDIUM)
 INSTALL = Rule(id="INSTALL-HOOK", title="A package runs code when it is installed", severity=Severity.HIGH)
 STARTUP = Rule(id="STARTUP-HOOK", title="A file runs whenever the interpreter starts", severity=Severity.HIGH)
 RULES = (*judge.RULES, TRUST, INSTALL, STARTUP)
 
-_LOADED_NAME: Final = re.compile(
+_LOADED_NAME: Final = late(
     r"(?:modeling|modelling|configuration|tokenization|processing|image_processing|feature_extraction|generation|pipeline|video_processing|custom_generate)_?\w*\.py|handler\w*\.py|\w*_?handler\.py"
     r"|hubconf\.py|sitecustomize\.py|usercustomize\.py|inference\.py|model\.py|predict\.py|service\.py|generate\.py|__init__\.py"
 )
-_FRAMEWORK_BASES: Final = re.compile(
+_FRAMEWORK_BASES: Final = late(
     r"(?:PreTrained|Pretrained)\w*|\w*(?:PretrainedConfig|PreTrainedModel|PreTrainedTokenizer\w*|ProcessorMixin|BaseHandler|ModelMixin|DiffusionPipeline|PythonModel|LightningModule)|BasePredictor|TritonPythonModel"
 )
-_SURE_LOADED: Final = re.compile(
+_SURE_LOADED: Final = late(
     r"(?:modeling|configuration|tokenization|processing|image_processing|feature_extraction|video_processing)_\w+\.py|hubconf\.py|(?:site|user)customize\.py|handler\.py|\w+_handler\.py"
 )
 

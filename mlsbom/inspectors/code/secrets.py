@@ -14,50 +14,51 @@ from typing import Final
 from mlsbom.blob import Blob
 from mlsbom.inspectors import Context, Yield
 from mlsbom.model import Confidence, Evidence, Rule, Severity, Technique
+from mlsbom.patterns import late
 
 SECRET = Rule(id="SECRET", title="A file holds a secret", severity=Severity.HIGH)
 RULES = (SECRET,)
 
 TEXT_LIMIT: Final = 8 << 20
 _FORMS: Final[tuple[tuple[str, bytes, re.Pattern[str]], ...]] = (
-    ("Hugging Face token", b"hf_", re.compile(r"(?<![\w-])hf_[A-Za-z]{34}(?![\w-])")),
-    ("GitHub token", b"ghp_", re.compile(r"(?<![\w-])ghp_[A-Za-z0-9]{36}(?![\w-])")),
-    ("GitHub token", b"gho_", re.compile(r"(?<![\w-])gh[ousr]_[A-Za-z0-9]{36}(?![\w-])")),
-    ("GitHub token", b"ghs_", re.compile(r"(?<![\w-])gh[sr]_[A-Za-z0-9]{36}(?![\w-])")),
-    ("GitHub token", b"github_pat_", re.compile(r"(?<![\w-])github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}(?![\w-])")),
-    ("GitLab token", b"glpat-", re.compile(r"(?<![\w-])glpat-[A-Za-z0-9_-]{20}(?![\w-])")),
-    ("AWS access key", b"AKIA", re.compile(r"(?<![A-Za-z0-9/+=_])(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Za-z0-9/+=_])")),
-    ("Google API key", b"AIza", re.compile(r"(?<![\w-])AIza[A-Za-z0-9_-]{35}(?![\w-])")),
-    ("Anthropic API key", b"sk-ant-", re.compile(r"(?<![\w-])sk-ant-(?:api|admin)\d\d-[A-Za-z0-9_-]{93}AA(?![\w-])")),
+    ("Hugging Face token", b"hf_", late(r"(?<![\w-])hf_[A-Za-z]{34}(?![\w-])")),
+    ("GitHub token", b"ghp_", late(r"(?<![\w-])ghp_[A-Za-z0-9]{36}(?![\w-])")),
+    ("GitHub token", b"gho_", late(r"(?<![\w-])gh[ousr]_[A-Za-z0-9]{36}(?![\w-])")),
+    ("GitHub token", b"ghs_", late(r"(?<![\w-])gh[sr]_[A-Za-z0-9]{36}(?![\w-])")),
+    ("GitHub token", b"github_pat_", late(r"(?<![\w-])github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}(?![\w-])")),
+    ("GitLab token", b"glpat-", late(r"(?<![\w-])glpat-[A-Za-z0-9_-]{20}(?![\w-])")),
+    ("AWS access key", b"AKIA", late(r"(?<![A-Za-z0-9/+=_])(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Za-z0-9/+=_])")),
+    ("Google API key", b"AIza", late(r"(?<![\w-])AIza[A-Za-z0-9_-]{35}(?![\w-])")),
+    ("Anthropic API key", b"sk-ant-", late(r"(?<![\w-])sk-ant-(?:api|admin)\d\d-[A-Za-z0-9_-]{93}AA(?![\w-])")),
     (
         "OpenAI API key",
         b"T3BlbkFJ",
-        re.compile(r"(?<![\w-])sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,100}T3BlbkFJ[A-Za-z0-9_-]{20,100}(?![\w-])"),
+        late(r"(?<![\w-])sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,100}T3BlbkFJ[A-Za-z0-9_-]{20,100}(?![\w-])"),
     ),
-    ("Slack token", b"xox", re.compile(r"(?<![\w-])xox[bpars]-\d{10,13}-\d{10,13}(?:-\d{10,13})?-[A-Za-z0-9]{24,34}(?![\w-])")),
+    ("Slack token", b"xox", late(r"(?<![\w-])xox[bpars]-\d{10,13}-\d{10,13}(?:-\d{10,13})?-[A-Za-z0-9]{24,34}(?![\w-])")),
     (
         "Slack webhook",
         b"hooks.slack.com",
-        re.compile(r"https://hooks\.slack\.com/services/T[A-Z0-9]{8,12}/B[A-Z0-9]{8,12}/[A-Za-z0-9]{24}(?!\w)"),
+        late(r"https://hooks\.slack\.com/services/T[A-Z0-9]{8,12}/B[A-Z0-9]{8,12}/[A-Za-z0-9]{24}(?!\w)"),
     ),
-    ("PyPI token", b"pypi-AgEI", re.compile(r"(?<![\w-])pypi-AgEI[A-Za-z0-9_-]{80,250}(?![\w-])")),
-    ("npm token", b"npm_", re.compile(r"(?<![\w-])npm_[A-Za-z0-9]{36}(?![\w-])")),
-    ("Stripe key", b"k_live_", re.compile(r"(?<![\w-])[rs]k_live_[A-Za-z0-9]{24,99}(?![\w-])")),
-    ("SendGrid key", b"SG.", re.compile(r"(?<![\w-])SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}(?![\w-])")),
-    ("Replicate token", b"r8_", re.compile(r"(?<![\w-])r8_[A-Za-z0-9]{37}(?![\w-])")),
-    ("Groq API key", b"gsk_", re.compile(r"(?<![\w-])gsk_[A-Za-z0-9]{52}(?![\w-])")),
-    ("Weights & Biases key", b"wandb", re.compile(r"(?i:WANDB_API_KEY)['\"]?\s*[=:]\s*['\"]?([0-9a-f]{40})(?![0-9a-f])")),
-    ("Telegram bot token", b":AA", re.compile(r"(?<![\w:-])\d{8,10}:AA[A-Za-z0-9_-]{33}(?![\w-])")),
-    ("JSON web token", b"eyJ", re.compile(r"(?<![\w-])eyJ[A-Za-z0-9_-]{15,}\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{40,}(?![\w-])")),
+    ("PyPI token", b"pypi-AgEI", late(r"(?<![\w-])pypi-AgEI[A-Za-z0-9_-]{80,250}(?![\w-])")),
+    ("npm token", b"npm_", late(r"(?<![\w-])npm_[A-Za-z0-9]{36}(?![\w-])")),
+    ("Stripe key", b"k_live_", late(r"(?<![\w-])[rs]k_live_[A-Za-z0-9]{24,99}(?![\w-])")),
+    ("SendGrid key", b"SG.", late(r"(?<![\w-])SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}(?![\w-])")),
+    ("Replicate token", b"r8_", late(r"(?<![\w-])r8_[A-Za-z0-9]{37}(?![\w-])")),
+    ("Groq API key", b"gsk_", late(r"(?<![\w-])gsk_[A-Za-z0-9]{52}(?![\w-])")),
+    ("Weights & Biases key", b"wandb", late(r"(?i:WANDB_API_KEY)['\"]?\s*[=:]\s*['\"]?([0-9a-f]{40})(?![0-9a-f])")),
+    ("Telegram bot token", b":AA", late(r"(?<![\w:-])\d{8,10}:AA[A-Za-z0-9_-]{33}(?![\w-])")),
+    ("JSON web token", b"eyJ", late(r"(?<![\w-])eyJ[A-Za-z0-9_-]{15,}\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{40,}(?![\w-])")),
 )
-_KEY: Final = re.compile(r"-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED |PGP )?PRIVATE KEY(?: BLOCK)?-----")
-_KEY_BODY: Final = re.compile(r"[A-Za-z0-9+/=:,.\\\s-]{64,20000}")
+_KEY: Final = late(r"-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED |PGP )?PRIVATE KEY(?: BLOCK)?-----")
+_KEY_BODY: Final = late(r"[A-Za-z0-9+/=:,.\\\s-]{64,20000}")
 _KEYS: Final = 100
 _STEMS: Final = tuple(dict.fromkeys(stem for _, stem, _ in _FORMS))
-_EXAMPLE: Final = re.compile(
+_EXAMPLE: Final = late(
     r"example|sample|dummy|fake|placeholder|changeme|redacted|xxxx|your|test|0{8}|1234567|abcdef(?:gh)|(.)\1{5}", re.I
 )
-_TESTS: Final = re.compile(
+_TESTS: Final = late(
     r"(?:^|/)(?:tests?|testing|testdata|fixtures?|examples?|docs?|mocks?|snapshots?)/|test_[^/]*$|_test\.\w+$|\.snap$", re.I
 )
 

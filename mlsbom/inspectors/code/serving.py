@@ -15,6 +15,7 @@ from mlsbom.judges import marks
 from mlsbom.judges.outside import leads_out
 from mlsbom.judges.targets import targets
 from mlsbom.model import Evidence, Name, Phase, Rule, Severity
+from mlsbom.patterns import late
 
 MANIFEST = Rule(id="MAR-MANIFEST", title="A TorchServe archive has no manifest, or one that leads outside", severity=Severity.MEDIUM)
 LOADER = Rule(id="MLFLOW-LOADER", title="An MLflow model is loaded by code that is not part of MLflow", severity=Severity.MEDIUM)
@@ -24,7 +25,7 @@ RULES = (MANIFEST, LOADER, BACKEND)
 _BUILTIN: Final = frozenset(
     {"image_classifier", "object_detector", "text_classifier", "image_segmenter", "text_handler", "base_handler", "vision_handler"}
 )
-_ROW: Final = re.compile(
+_ROW: Final = late(
     r'^\s*(backend|platform|default_model_filename|model_operations|op_library_filename)\s*:\s*\[?\s*"([^"\n]*)"', re.M
 )
 

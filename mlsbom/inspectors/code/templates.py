@@ -17,15 +17,16 @@ from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.weights.common import is_vocabulary
 from mlsbom.judges import template
 from mlsbom.model import Evidence, Name, Phase, Shortfall, Statement, Status, Technique
+from mlsbom.patterns import late
 
 RULES = template.RULES
 
-_KEY: Final = re.compile(r"(?:.*_)?(?:chat_)?templates?(?:_\w+)?|.*jinja.*", re.I)
-_MARKUP: Final = re.compile(r"\{[{%]")
+_KEY: Final = late(r"(?:.*_)?(?:chat_)?templates?(?:_\w+)?|.*jinja.*", re.I)
+_MARKUP: Final = late(r"\{[{%]")
 _CONFIGURATIONS: Final = frozenset(
     {"tokenizer_config.json", "chat_template.json", "processor_config.json", "preprocessor_config.json", "tokenizer.json"}
 )
-_HINT: Final = re.compile(
+_HINT: Final = late(
     r"__\w{1,40}?__|\|\s{0,9}attr\b|\{%-?\s{0,9}(?:include|import|from|extends)\b|\b(?:cycler|joiner|lipsum)\b|\b(?:eval|exec|popen|system|open)\s{0,9}\("
 )
 """What makes a text with markup worth parsing where its key does not say that it is a template."""

@@ -7,13 +7,14 @@ for it, and says whether it stands there literally. Nothing is guessed: what dep
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from mlsbom.formats.python import Scope, Scopes
 from mlsbom.formats.python_names import UNKNOWN, Names
+from mlsbom.patterns import late
 
 LITERAL: Final = 0.9
 RESOLVED: Final = 0.7
@@ -22,7 +23,7 @@ RESOLVED: Final = 0.7
 _DEPTH = 12
 _MANY = 64
 _HOLE = "{}"
-_PERCENT = re.compile(r"%(?:\(\w+\))?[-+ #0-9.]*[sdrif]")
+_PERCENT = late(r"%(?:\(\w+\))?[-+ #0-9.]*[sdrif]")
 _DEFAULTING = frozenset(
     {
         "os.environ.get",
@@ -48,8 +49,7 @@ _CLASS_PARSERS = frozenset({"HfArgumentParser", "TrlParser", "H4ArgumentParser",
 _PASSING = frozenset({"builtins.str", "os.path.expandvars", "os.fspath", "builtins.getattr"})
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """A text that the source writes down. `sure`: confidence; `whole` is False where a part is not known and stands as `{}`."""
 
     text: str

@@ -14,6 +14,7 @@ from mlsbom.inspectors.code.hub import flat as hub_flat
 from mlsbom.inspectors.code.loaders import words
 from mlsbom.inspectors.code.values import Written
 from mlsbom.model import Kind, Reference, Role
+from mlsbom.patterns import late
 
 _HTTP = words(
     "requests httpx aiohttp urllib.request urllib3 websocket websockets grequests treq pycurl niquests curl_cffi httplib2 tls_client "
@@ -83,10 +84,10 @@ _TELEMETRY_STARTS = frozenset(
         ("newrelic", "initialize"),
     }
 )
-_WEIGHTS = re.compile(
+_WEIGHTS = late(
     r"\.(?:pt|pth|bin|ckpt|safetensors|gguf|onnx|h5|keras|pkl|joblib|tflite|pdparams|caffemodel|weights|npz|jit|mar|nemo)\Z", re.I
 )
-_DATA = re.compile(r"\.(?:csv|tsv|json|jsonl|parquet|arrow|ndjson|tfrecord|feather)(?:\.(?:gz|zst|bz2|xz))?\Z", re.I)
+_DATA = late(r"\.(?:csv|tsv|json|jsonl|parquet|arrow|ndjson|tfrecord|feather)(?:\.(?:gz|zst|bz2|xz))?\Z", re.I)
 
 
 def references(call: Call) -> Iterator[Reference]:

@@ -16,49 +16,50 @@ from mlsbom.inspectors import hubnames
 from mlsbom.inspectors.documents import headings
 from mlsbom.inspectors.documents.common import NOTHING, PROSE, TEXT_LIMIT, dataset, prose
 from mlsbom.model import Kind, Reference, Role, Statement
+from mlsbom.patterns import late
 
-_GENERIC = re.compile(
+_GENERIC = late(
     r"(?:model|dataset|data) ?(?:card|details|description|summary|information)?\Z|(?:readme|overview|introduction|소개|개요|모델 ?카드|"
     r"table of contents|license|news|updates?)\Z|(?:model|dataset) card (?:for )?(?:the )?(?:model|dataset)?\s*(?:id|name)?\Z",
     re.I,
 )
-_CARD_FOR = re.compile(r"(?:model|dataset|data) card (?:for|of|:)\s*(?:the )?", re.I)
-_LABEL = re.compile(
+_CARD_FOR = late(r"(?:model|dataset|data) card (?:for|of|:)\s*(?:the )?", re.I)
+_LABEL = late(
     r"\s*(?:[-*+]\s+|\d+[.)]\s+)?(?:\*\*|__)?([^*_|:\n]{2,60}?)\s*(?:\*\*\s*[::]|[::]\s*\*\*|__\s*[::]|[::]\s*__|[::])\s*(.+?)\s*\Z"
 )
-_ROW = re.compile(r"\s*\|([^|\n]{2,80})\|([^|\n]{1,400})\|\s*\Z")
+_ROW = late(r"\s*\|([^|\n]{2,80})\|([^|\n]{1,400})\|\s*\Z")
 _MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
-_DATE = re.compile(
+_DATE = late(
     r"\b(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})\b|\b([A-Z][a-z]+)\.? (\d{1,2}),? (\d{4})\b|\b(\d{1,2}) ([A-Z][a-z]+) (\d{4})\b|(\d{4})년 "
     r"?(\d{1,2})월 ?(\d{1,2})일"
 )
-_RELEASED = re.compile(r"\b(?:released?|published|release date|launched|출시|공개|배포)\b", re.I)
-_VERSION = re.compile(r"\b(?:version|release|버전)\s*:?\s*v?(\d+(?:\.\d+){1,3}(?:[-+.]?(?:rc|alpha|beta|dev|post)\.?\d*)?)\b", re.I)
+_RELEASED = late(r"\b(?:released?|published|release date|launched|출시|공개|배포)\b", re.I)
+_VERSION = late(r"\b(?:version|release|버전)\s*:?\s*v?(\d+(?:\.\d+){1,3}(?:[-+.]?(?:rc|alpha|beta|dev|post)\.?\d*)?)\b", re.I)
 _ORG = r"([A-Z가-힣][\w&'가-힣-]*(?:[ .](?:(?:of|for|the|and|at|de)\s)?[A-Z가-힣0-9][\w&'가-힣-]*){0,5})"
-_BY = re.compile(
+_BY = late(
     rf"\b(?:[Dd]eveloped|[Bb]uilt|[Cc]reated|[Rr]eleased|[Mm]ade|[Pp]ublished|[Pp]roduced|[Dd]esigned|[Ii]ntroduced|[Mm]aintained|"
     rf"[Ww]ritten|[Cc]urated|[Cc]ollected|[Pp]rovided|[Dd]istributed)\s+(?:jointly )?by\s+(?:the\s+|researchers at\s+)?{_ORG}|"
     rf"\b(?:model|encoder|decoder|classifier|detector|dataset|corpus|checkpoint|LLM|VLM|tokenizer|network|embedding|transformer|vocoder|"
     rf"recogni[sz]er|system)s?\s+(?:by|from)\s+(?:the\s+)?{_ORG}"
 )
-_BY_KOREAN = re.compile(r"([가-힣A-Za-z0-9][\w가-힣&.-]{1,30}?)(?:에서|이|가) (?:직접 )?(?:개발|제작|공개|학습|구축|배포)(?:한|하였|했)")
-_ENERGY = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*([kMG]?Wh)\b")
-_CO2 = re.compile(
+_BY_KOREAN = late(r"([가-힣A-Za-z0-9][\w가-힣&.-]{1,30}?)(?:에서|이|가) (?:직접 )?(?:개발|제작|공개|학습|구축|배포)(?:한|하였|했)")
+_ENERGY = late(r"(\d[\d,]*(?:\.\d+)?)\s*([kMG]?Wh)\b")
+_CO2 = late(
     r"(\d[\d,]*(?:\.\d+)?)\s*(kg|t|tons?|tonnes?|g|톤)?\s*(?:of\s+)?(?:CO2|CO₂|CO_2|탄소)[- ]?(?:eq|e|equivalent)?\b|"
     r"(\d[\d,]*(?:\.\d+)?)\s*(kg|t|tons?|tonnes?|g)?\s*(?:tCO2|kgCO2|gCO2)",
     re.I,
 )
-_GPU = re.compile(
+_GPU = late(
     r"\b\d{1,5}\s*[x×*]\s*(?:NVIDIA |AMD |Google |Intel )?(?:[HAVLTBP]\d{1,3}0{0,1}\w*|RTX ?\w+|GH200|MI\d{3}\w*|TPU ?v\d\w*(?:-\d+)?|"
     r"Gaudi ?\d?)(?:[- ]\d+ ?GB)?\b|\bTPU ?v\d\w*-\d+\b|\b(?:NVIDIA )?(?:H100|A100|H200|B200|V100|L40S?|RTX ?[3-6]0[5-9]0)(?:[ -]\d+ "
     r"?GB)?\s*(?:GPUs?)?\s*[x×]\s*\d+|\b\d{1,5}\s+(?:NVIDIA )?(?:H100|A100|H200|B200|V100|L40S?|T4|MI300X|MI250X?)s?(?: GPUs?)?\b",
     re.I,
 )
-_SPLIT = re.compile(r"(?<=[.!?。])\s+")
-_INPUT = re.compile(
+_SPLIT = late(r"(?<=[.!?。])\s+")
+_INPUT = late(
     r"\b(?:Inputs?|입력)(?: format| type)?\s*[::]\s*(.+?)(?=(?:[.;]\s*|\s+)(?:Outputs?|출력)(?: format| type)?\s*[::]|\s*\Z)"
 )
-_OUTPUT = re.compile(r"\b(?:Outputs?|출력)(?: format| type)?\s*[::]\s*(.+?)\s*\Z")
+_OUTPUT = late(r"\b(?:Outputs?|출력)(?: format| type)?\s*[::]\s*(.+?)\s*\Z")
 _APPROACH: Final = (
     ("semi-supervised", r"semi-supervised|준지도"),
     ("self-supervised", r"self-supervised|masked language model(?:ing)? objective|자기 ?지도"),
@@ -66,12 +67,12 @@ _APPROACH: Final = (
     ("unsupervised", r"(?<!\w)unsupervised|비지도"),
     ("supervised", r"(?<![-\w])supervised|(?<!준)(?<!비)(?<!자기 )(?<!자기)지도 ?학습"),
 )
-_PERSONAL = re.compile(
+_PERSONAL = late(
     r"personal(?:ly identifiable)? (?:information|data)|\bPII\b|sensitive (?:personal )?(?:information|data)|"
     r"개인 ?(?:식별 ?)?정보|민감 ?정보|anonymi[sz]ed|가명 ?처리|익명",
     re.I,
 )
-_PARAMETERS = re.compile(
+_PARAMETERS = late(
     r"(?<![\w.])(\d+(?:[.,]\d+)?)\s*(B|M|K|billion|million|thousand|억|천만|백만)\b(?:[- ]?(?:parameters?|params|파라미터|매개변수))?", re.I
 )
 _SCALE = {

@@ -16,6 +16,7 @@ from mlsbom.inspectors.documents.common import doubled, partial, state
 from mlsbom.inspectors.hubnames import hub_name
 from mlsbom.inspectors.manifests import emit
 from mlsbom.model import Kind, Reference, Role, Rule
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = ()
 
@@ -37,8 +38,8 @@ _MODEL_KEYS: Final = frozenset(
     }
 )
 _SPACE_KEYS: Final = frozenset({"sdk", "app_file", "sdk_version", "app_port"})
-_DATA_FOLDER = re.compile(r"(?:^|/)(?:data|dataset|datasets|corpus|corpora)(?:/|$)", re.I)
-_ASIDE = re.compile(
+_DATA_FOLDER = late(r"(?:^|/)(?:data|dataset|datasets|corpus|corpora)(?:/|$)", re.I)
+_ASIDE = late(
     r"(?:^|/)(?:docs?|tests?|examples?|\.github|node_modules|third_party|vendor|scripts|tools|notebooks|site-packages)(?:/|$)", re.I
 )
 

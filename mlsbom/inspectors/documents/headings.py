@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from mlsbom.patterns import late
+
 HEADINGS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
-    (field, re.compile(pattern, re.I))
+    (field, late(pattern, re.I))
     for field, pattern in (
         (
             "out_of_scope",
@@ -82,7 +84,7 @@ def fields_of(title: str) -> list[str]:
 
 
 LABELS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
-    (field, re.compile(rf"(?:{pattern})\Z", re.I))
+    (field, late(rf"(?:{pattern})\Z", re.I))
     for field, pattern in (
         (
             "supplier",

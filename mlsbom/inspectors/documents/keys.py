@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mlsbom.formats.located import Located
 from mlsbom.inspectors import hubnames, providers
@@ -22,8 +23,7 @@ def snake(key: str) -> str:
     return re.sub(r"[-.\s]+", "_", key)
 
 
-@dataclass(frozen=True, slots=True)
-class _Where:
+class _Where(Struct, frozen=True):
     """Where a mapping stands: its path, the key that holds it, and what its siblings say of a service."""
 
     holder: str = ""
@@ -33,8 +33,7 @@ class _Where:
     access: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(Struct, frozen=True, kw_only=True):
     """How a document is read: whether it describes training, a merge, an environment, a run of LLaMA-Factory (whose data set names are
     words)."""
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mlsbom.inspectors import Context, Yield
 from mlsbom.model import Evidence, Mark, Rule, Technique
+from mlsbom.patterns import late
 
 if TYPE_CHECKING:
     from mlsbom.blob import Blob
 
 RULES: tuple[Rule, ...] = ()
-_TAG = re.compile(rb"SPDX-License-Identifier:[ \t]*([A-Za-z0-9.+() -]{1,200}?)[ \t]*(?:\*/|-->|[\"'\r\n]|\Z)")
+_TAG = late(rb"SPDX-License-Identifier:[ \t]*([A-Za-z0-9.+() -]{1,200}?)[ \t]*(?:\*/|-->|[\"'\r\n]|\Z)")
 _LINES = 60
 """The tag stands in a file's head (SPDX specification, annex E: near the top)."""
 

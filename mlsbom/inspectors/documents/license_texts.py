@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from mlsbom.inspectors import Context, Yield
 from mlsbom.model import Evidence, LicenseClaim, Rule, Severity, Shortfall, Status, Technique, Text
+from mlsbom.patterns import late
 
 if TYPE_CHECKING:
     from mlsbom.blob import Blob
@@ -18,12 +18,12 @@ RULES: tuple[Rule, ...] = (UNREADABLE,)
 
 LIMIT: Final = 2 << 20
 """Bytes of a text that are kept whole (the design: texts up to 2 MB, once by digest)."""
-_NOTICE = re.compile(r"^(notices?\b|third[-_]?party)")
-_POLICY = re.compile(r"use[-_]?policy|aup\b|prohibited[-_]use|acceptable[-_]use")
-_MODEL = re.compile(r"licen[sc]e[-_.]?(?:models?|weights)\b|(?:models?|weights)[-_]licen[sc]e|licen[sc]e[-_]models|modelscommunitylicen")
-_CODE = re.compile(r"licen[sc]e[-_.]code\b|code[-_]licen[sc]e")
-_DATA = re.compile(r"licen[sc]e[-_.]data(?:set)?\b|data(?:set)?[-_]licen[sc]e")
-_SOURCE = re.compile(r"\.(?:py|js|ts|c|h|cpp|rs|go|java|json|yaml|yml|toml|svg|png|css|ipynb)$")
+_NOTICE = late(r"^(notices?\b|third[-_]?party)")
+_POLICY = late(r"use[-_]?policy|aup\b|prohibited[-_]use|acceptable[-_]use")
+_MODEL = late(r"licen[sc]e[-_.]?(?:models?|weights)\b|(?:models?|weights)[-_]licen[sc]e|licen[sc]e[-_]models|modelscommunitylicen")
+_CODE = late(r"licen[sc]e[-_.]code\b|code[-_]licen[sc]e")
+_DATA = late(r"licen[sc]e[-_.]data(?:set)?\b|data(?:set)?[-_]licen[sc]e")
+_SOURCE = late(r"\.(?:py|js|ts|c|h|cpp|rs|go|java|json|yaml|yml|toml|svg|png|css|ipynb)$")
 
 
 def kind_of(name: str) -> str:

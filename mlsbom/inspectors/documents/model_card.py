@@ -14,6 +14,7 @@ from mlsbom.inspectors import hubnames
 from mlsbom.inspectors.documents.common import at as evidence_at
 from mlsbom.inspectors.documents.common import base_model, clipped, dataset, state
 from mlsbom.model import LicenseClaim, Reference, Role, Statement
+from mlsbom.patterns import late
 
 _SIMPLE: Final = (
     ("pipeline_tag", "task"),
@@ -69,7 +70,7 @@ _FINETUNED = frozenset(
         "text-generation-finetune",
     }
 )
-_POUND = re.compile(r"(?P<n>\d[\d,.]*)\s*(?P<unit>kg|g|t|tons?|tonnes?)?", re.I)
+_POUND = late(r"(?P<n>\d[\d,.]*)\s*(?P<unit>kg|g|t|tons?|tonnes?)?", re.I)
 
 
 def facts(front: Located) -> Iterator[Statement | Reference | LicenseClaim]:

@@ -13,15 +13,16 @@ from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
 from mlsbom.inspectors import Context, Yield
 from mlsbom.model import Evidence, Pointer, Rule, Shortfall, Status
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = ()
 
 LIMIT: Final = 1024
 """Bytes: a larger file is no pointer (specification of Git LFS)."""
 
-_OID = re.compile(r"^oid (sha256|sha512):([0-9a-f]{64}(?:[0-9a-f]{64})?)$", re.M)
-_SIZE = re.compile(r"^size (\d{1,18})$", re.M)
-_KEY = re.compile(r"/annex/objects/(?:.*/)?(SHA256|SHA512|SHA1|MD5)E?(?:-s(\d{1,18}))?(?:-m\d+)?--([0-9a-f]{32,128})(?:\.[\w.-]*)?\s*\Z")
+_OID = late(r"^oid (sha256|sha512):([0-9a-f]{64}(?:[0-9a-f]{64})?)$", re.M)
+_SIZE = late(r"^size (\d{1,18})$", re.M)
+_KEY = late(r"/annex/objects/(?:.*/)?(SHA256|SHA512|SHA1|MD5)E?(?:-s(\d{1,18}))?(?:-m\d+)?--([0-9a-f]{32,128})(?:\.[\w.-]*)?\s*\Z")
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:

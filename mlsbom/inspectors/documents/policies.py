@@ -9,11 +9,12 @@ from mlsbom.blob import Blob
 from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.documents.common import PROSE, prose
 from mlsbom.model import Evidence, Rule, Statement
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = ()
-_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_LINK = re.compile(r"https?://[^\s)>\]\"'|]+")
-_FIELD = re.compile(r"(Contact|Policy|Expires|Encryption)\s*:\s*(\S+)", re.I)
+_MAIL = late(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_LINK = late(r"https?://[^\s)>\]\"'|]+")
+_FIELD = late(r"(Contact|Policy|Expires|Encryption)\s*:\s*(\S+)", re.I)
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:

@@ -5,7 +5,6 @@ CycloneDX (JSON and XML) and SPDX (2.x and 3.0 JSON); sources: their specificati
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote
@@ -19,11 +18,12 @@ from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.documents.common import STATED, at, doubled
 from mlsbom.model import Dependency, Evidence, Kind, Reference, Role, Rule
 from mlsbom.packages import names
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = ()
 
 _XML_LIMIT: Final = 32 << 20
-_PURL = re.compile(r"pkg:([a-zA-Z][\w.+-]*)/([^@?#]+)(?:@([^?#]+))?(?:\?([^#]*))?")
+_PURL = late(r"pkg:([a-zA-Z][\w.+-]*)/([^@?#]+)(?:@([^?#]+))?(?:\?([^#]*))?")
 _ECOSYSTEMS: Final = {
     "pypi": "pypi",
     "npm": "npm",
@@ -38,7 +38,7 @@ _ECOSYSTEMS: Final = {
     "rpm": "rpm",
 }
 _HUBS: Final = {"huggingface": "huggingface", "mlflow": "mlflow", "github": "github"}
-_ALGORITHM = re.compile(r"[^a-z0-9]")
+_ALGORITHM = late(r"[^a-z0-9]")
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:

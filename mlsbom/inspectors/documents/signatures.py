@@ -6,18 +6,18 @@ kind alone, so that it is told as not verified and never read as good.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from mlsbom.blob import Blob
 from mlsbom.errors import TooLarge
 from mlsbom.inspectors import Context, Yield
 from mlsbom.model import Bundle, Evidence, Rule, Shortfall, Status, Technique
+from mlsbom.patterns import late
 from mlsbom.verify.named import beside, named
 
 RULES: tuple[Rule, ...] = ()
 LIMIT = 1 << 20
-_SBOM = re.compile(r".*(?:\.cdx\.json|\.bom\.json|\.sbom\.json)|s?bom\.json")
+_SBOM = late(r".*(?:\.cdx\.json|\.bom\.json|\.sbom\.json)|s?bom\.json")
 _KINDS = (b"dsseEnvelope", b"messageSignature", b"verification_material", b"attestation_bundles", b"payloadType", b"mediaType")
 
 

@@ -20,11 +20,12 @@ from mlsbom.inspectors.documents import keys
 from mlsbom.inspectors.documents.common import at, doubled, state
 from mlsbom.inspectors.documents.keys import Reading
 from mlsbom.model import Kind, Reference, Role, Rule, Statement
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = ()
 
 SIZE_LIMIT = 1 << 20
-_READ_ELSEWHERE = re.compile(
+_READ_ELSEWHERE = late(
     r"(?:tokenizer(?:_config)?|special_tokens_map|vocab|merges|adapter_config|generation_config|model_index|modules|"
     r"(?:pre)?processor_config|preprocessor_config|package|package-lock|composer|tsconfig|jsconfig|deno|renovate|"
     r"trainer_state|dataset_infos?|dataset_dict|config_sentence_transformers|sentence_bert_config|chat_template|\.?mcp|"
@@ -32,7 +33,7 @@ _READ_ELSEWHERE = re.compile(
     r"|(?:docker-)?compose.*\.ya?ml\Z|environment.*\.ya?ml\Z|conda.*\.ya?ml\Z|pyproject\.toml\Z|pnpm-lock\.yaml\Z|mkdocs\.ya?ml\Z|"
     r"\.pre-commit.*\Z|pylock.*\.toml\Z|pixi\.toml\Z|cargo\.toml\Z|pipfile\Z|mlsbom\.toml\Z|.*\.lock\Z|codecov\.ya?ml\Z|dependabot\.ya?ml\Z"
 )
-_WORKFLOW = re.compile(r"(?:^|/)(?:\.github|\.gitlab|\.circleci|node_modules|\.vscode|\.devcontainer)/")
+_WORKFLOW = late(r"(?:^|/)(?:\.github|\.gitlab|\.circleci|node_modules|\.vscode|\.devcontainer)/")
 _TRAINING = frozenset(
     {
         "learning_rate",

@@ -15,6 +15,7 @@ from mlsbom.inspectors.manifests.installers import Setting, words_of
 from mlsbom.inspectors.manifests.models import MODEL_VARIABLES, in_code, looks_like_hub_id, model_reference, served
 from mlsbom.inspectors.manifests.shell import Command, Word, commands
 from mlsbom.model import Kind, Reference, Role
+from mlsbom.patterns import late
 
 _INDEX_VARIABLES: Final = {
     "PIP_INDEX_URL": False,
@@ -30,13 +31,13 @@ _INDEX_VARIABLES: Final = {
     "CONDA_CHANNEL_ALIAS": False,
     "PDM_PYPI_URL": False,
 }
-_ENDPOINT = re.compile(
+_ENDPOINT = late(
     r"(?!.*(?:DOCS?|HOME|HOMEPAGE|SITE|FRONTEND|CALLBACK|REDIRECT|LOGO|ICON|DOWNLOAD|SOURCE|RELEASE|REPO|GIT)_)"
     r"(?:\w+_)?(?:URL|URI|API_BASE|BASE|HOST|ENDPOINT|SERVER|WEBHOOK|DSN)$"
 )
-_TELEMETRY = re.compile(r"OTEL|OTLP|SENTRY|TRACKING|TELEMETRY|LANGFUSE|LANGSMITH|WANDB|POSTHOG")
-_URL = re.compile(r"https?://(?:[^@/\s]*@)?([\w.-]+)(?::\d+)?(?:[/?#]\S*)?$")
-_LOCAL_HOST = re.compile(r"127\.[\d.]+|0\.0\.0\.0|.*\.(?:local|internal|svc|localhost)|.*\.svc\.cluster\.local")
+_TELEMETRY = late(r"OTEL|OTLP|SENTRY|TRACKING|TELEMETRY|LANGFUSE|LANGSMITH|WANDB|POSTHOG")
+_URL = late(r"https?://(?:[^@/\s]*@)?([\w.-]+)(?::\d+)?(?:[/?#]\S*)?$")
+_LOCAL_HOST = late(r"127\.[\d.]+|0\.0\.0\.0|.*\.(?:local|internal|svc|localhost)|.*\.svc\.cluster\.local")
 
 
 def facts(text: str, line: int, setting: Setting, variables: Mapping[str, str] | None = None) -> Iterator[Yield]:

@@ -15,12 +15,13 @@ from mlsbom.inspectors.manifests.installers import conda
 from mlsbom.inspectors.manifests.requirements import logical_lines
 from mlsbom.model import LicenseClaim, Rule, Scope, Statement
 from mlsbom.packages import names
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = emit.RULES
-_JINJA_SET = re.compile(r"\{%-?\s*set\s+(\w+)\s*=\s*[\"']?([^\"'%]*?)[\"']?\s*-?%\}")
-_JINJA = re.compile(r"\{\{\s*(.*?)\s*\}\}")
+_JINJA_SET = late(r"\{%-?\s*set\s+(\w+)\s*=\s*[\"']?([^\"'%]*?)[\"']?\s*-?%\}")
+_JINJA = late(r"\{\{\s*(.*?)\s*\}\}")
 _LEFT_OUT = "__left_out__"
-_SELECTOR = re.compile(r"\s+#\s*\[.*\]\s*$")
+_SELECTOR = late(r"\s+#\s*\[.*\]\s*$")
 _RECIPE = {"build": Scope.BUILD, "host": Scope.BUILD, "run": Scope.RUNTIME, "run_constrained": Scope.OPTIONAL, "requires": Scope.DEV}
 
 

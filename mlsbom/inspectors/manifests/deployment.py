@@ -15,6 +15,7 @@ from mlsbom.inspectors.manifests import commands, emit, models
 from mlsbom.inspectors.manifests.installers import Setting
 from mlsbom.inspectors.manifests.shell import Word, substitute
 from mlsbom.model import Rule, Scope, Statement
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = emit.RULES
 _WORKLOADS: Final = frozenset(
@@ -50,8 +51,8 @@ _WORKLOADS: Final = frozenset(
     }
 )
 _BLANK: Final = "${HELM}"  # no name of an image or model holds it
-_TEMPLATE = re.compile(r"\{\{.*?\}\}")
-_GPU = re.compile(r"(?:nvidia\.com|amd\.com|gpu\.intel\.com|google\.com)/(?:gpu|tpu|mig-[\w.]+)|habana\.ai/gaudi")
+_TEMPLATE = late(r"\{\{.*?\}\}")
+_GPU = late(r"(?:nvidia\.com|amd\.com|gpu\.intel\.com|google\.com)/(?:gpu|tpu|mig-[\w.]+)|habana\.ai/gaudi")
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:

@@ -21,12 +21,13 @@ from mlsbom.inspectors.manifests.pyproject import url_type
 from mlsbom.model import LicenseClaim, Rule, Scope, Statement, Text
 from mlsbom.packages import names
 from mlsbom.packages.requirement import InvalidRequirement, parse
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = emit.RULES
 SIZE_LIMIT: Final = 16 << 20
 HEADERS_LIMIT: Final = 1 << 20
-_HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]*):[ \t]?(.*)$")
-_EXTRA = re.compile(r"\bextra\s*==")
+_HEADER = late(r"([A-Za-z][A-Za-z0-9-]*):[ \t]?(.*)$")
+_EXTRA = late(r"\bextra\s*==")
 _STATED: Final = {"summary": "description", "author": "author", "requires-python": "python_requires"}
 
 

@@ -14,11 +14,12 @@ from mlsbom.inspectors.manifests.installers import Setting
 from mlsbom.inspectors.manifests.requirements import line_facts, logical_lines
 from mlsbom.inspectors.manifests.shell import Word
 from mlsbom.model import Rule, Scope, Statement
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = emit.RULES
 SETTING = Setting(parser="dockerfile", scope=Scope.IMAGE)
-_SCRIPT = re.compile(r"(?:ba|da|z)?sh\b|$")
-_PYTHON = re.compile(r"python[\d.]*\b")
+_SCRIPT = late(r"(?:ba|da|z)?sh\b|$")
+_PYTHON = late(r"python[\d.]*\b")
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:

@@ -16,6 +16,7 @@ from mlsbom.model import Dependency, Evidence, Finding, Kind, Reference, Role, R
 from mlsbom.packages import names
 from mlsbom.packages.requirement import InvalidRequirement, Requirement, parse
 from mlsbom.packages.specifiers import InvalidSpecifier, exact
+from mlsbom.patterns import late
 
 LOCKED: Final = 0.95
 PINNED: Final = 0.9
@@ -28,14 +29,14 @@ INSECURE = Rule(id="PACKAGE-INDEX-INSECURE", title="Packages are fetched in a wa
 NON_ASCII = Rule(id="PACKAGE-NON-ASCII-NAME", title="The name of a package holds letters that no registry allows", severity=Severity.HIGH)
 RULES: Final = (CREDENTIALS, INSECURE, NON_ASCII)
 
-_USERINFO = re.compile(r"(?<=//)([^/@\s]+)@")
+_USERINFO = late(r"(?<=//)([^/@\s]+)@")
 _PLAIN_USERS = frozenset({"git", "hg", "svn", "anonymous"})
-_VCS = re.compile(r"(?:git|hg|svn|bzr)\+|git://|git@|ssh://git@|github:|gitlab:|bitbucket:")
-_ARCHIVE = re.compile(r"\.(?:whl|zip|tar\.(?:gz|bz2|xz|zst)|tgz|tbz|egg)(?:[?#]|$)", re.IGNORECASE)
-_WHEEL = re.compile(r"([A-Za-z0-9](?:[\w.]*[A-Za-z0-9])?)-(\d[^-]*)(?:-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl$")
-_SDIST = re.compile(r"([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)-(\d[^-]*)\.(?:zip|tar\.(?:gz|bz2|xz)|tgz|egg)$")
-_URL_HASH = re.compile(r"#(?:.*&)?(sha256|sha384|sha512|md5|sha1)=([0-9a-fA-F]{32,128})")
-_WORDS = re.compile(r"(?:[^\W\d_]|\d)[\w.-]*\s*(?:\[[\w,.\s-]*\])?\s*(?:[<>=!~].*)?")
+_VCS = late(r"(?:git|hg|svn|bzr)\+|git://|git@|ssh://git@|github:|gitlab:|bitbucket:")
+_ARCHIVE = late(r"\.(?:whl|zip|tar\.(?:gz|bz2|xz|zst)|tgz|tbz|egg)(?:[?#]|$)", re.IGNORECASE)
+_WHEEL = late(r"([A-Za-z0-9](?:[\w.]*[A-Za-z0-9])?)-(\d[^-]*)(?:-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl$")
+_SDIST = late(r"([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)-(\d[^-]*)\.(?:zip|tar\.(?:gz|bz2|xz)|tgz|egg)$")
+_URL_HASH = late(r"#(?:.*&)?(sha256|sha384|sha512|md5|sha1)=([0-9a-fA-F]{32,128})")
+_WORDS = late(r"(?:[^\W\d_]|\d)[\w.-]*\s*(?:\[[\w,.\s-]*\])?\s*(?:[<>=!~].*)?")
 PUBLIC_HOSTS: Final = frozenset({("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("npmjs", "com"), ("yarnpkg", "com")})
 
 

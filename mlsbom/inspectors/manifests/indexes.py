@@ -12,10 +12,11 @@ from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.manifests import commands, emit, ini
 from mlsbom.inspectors.manifests.installers import Setting
 from mlsbom.model import Rule, Scope
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = emit.RULES
 SETTING = Setting(parser="settings", scope=Scope.RUNTIME)
-_SECRET = re.compile(r"(?:_authToken|_auth|_password|:password|npmAuthToken|npmAuthIdent)$", re.IGNORECASE)
+_SECRET = late(r"(?:_authToken|_auth|_password|:password|npmAuthToken|npmAuthIdent)$", re.IGNORECASE)
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_SECTION = re.compile(r"\[([^\]]+)\]\s*(?:[#;].*)?$")
-_KEY = re.compile(r"([^=:\s][^=:]*?)\s*[=:]\s*(.*)$")
+from mlsbom.patterns import late
+
+_SECTION = late(r"\[([^\]]+)\]\s*(?:[#;].*)?$")
+_KEY = late(r"([^=:\s][^=:]*?)\s*[=:]\s*(.*)$")
 
 Rows = list[tuple[int, str]]
 """(line number, text) of every line of a value that is not empty."""

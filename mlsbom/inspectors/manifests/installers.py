@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from mlsbom.inspectors import ReadAs, Yield
 from mlsbom.inspectors.manifests import emit
 from mlsbom.inspectors.manifests.shell import Command, Word
 from mlsbom.model import Scope
+from mlsbom.patterns import late
 
 
 def words_of(text: str) -> frozenset[str]:
@@ -21,8 +23,7 @@ def words_of(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(Struct, frozen=True, kw_only=True):
     """How the facts of a script are marked."""
 
     parser: str
@@ -57,7 +58,7 @@ _APT_VALUES: Final = words_of(
 _NPM_VALUES: Final = words_of(
     "--prefix -C --cwd --dir --registry --tag -w --workspace --filter -F --loglevel --cache --omit --include --fetch-timeout"
 )
-_REQUIREMENTS = re.compile(
+_REQUIREMENTS = late(
     r"(?:^|/)(?:[\w.-]*(?:requirements|constraints)[\w.-]*\.(?:txt|in|pip)|requirements/[\w.-]+\.(?:txt|in))$", re.IGNORECASE
 )
 

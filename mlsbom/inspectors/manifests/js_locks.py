@@ -14,11 +14,12 @@ from mlsbom.inspectors.manifests import emit
 from mlsbom.inspectors.manifests.npm import Hosts, integrity, locked, scope_of
 from mlsbom.model import Rule
 from mlsbom.packages import names
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = emit.RULES
 SIZE_LIMIT: Final = 128 << 20
-_TRAILING = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])', re.DOTALL)
-_KEYED = re.compile(r"/?((?:@[^/@\s]+/)?[^/@\s()]+)[@/](\d[^()\s]*?)(?:\(.*\)|_.*)?$")
+_TRAILING = late(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])', re.DOTALL)
+_KEYED = late(r"/?((?:@[^/@\s]+/)?[^/@\s()]+)[@/](\d[^()\s]*?)(?:\(.*\)|_.*)?$")
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:

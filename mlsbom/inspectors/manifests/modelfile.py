@@ -9,9 +9,10 @@ from mlsbom.blob import Blob
 from mlsbom.inspectors import Context, Yield, hubnames
 from mlsbom.inspectors.manifests import emit
 from mlsbom.model import Kind, Reference, Role, Rule
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = ()
-_INSTRUCTION = re.compile(r"\s*(FROM|ADAPTER)\s+(\S+)\s*$", re.IGNORECASE)
+_INSTRUCTION = late(r"\s*(FROM|ADAPTER)\s+(\S+)\s*$", re.IGNORECASE)
 _HUB = ("hf.co/", "huggingface.co/")
 
 

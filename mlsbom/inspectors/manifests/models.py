@@ -11,6 +11,7 @@ from mlsbom.inspectors.manifests import emit
 from mlsbom.inspectors.manifests.installers import Setting, words_of
 from mlsbom.inspectors.manifests.shell import Command, Word
 from mlsbom.model import Kind, Reference, Role
+from mlsbom.patterns import late
 
 _MODEL_OPTIONS: Final = words_of(
     "--model --model-id --model_id --model-path --model_path --model-name --model_name --model-name-or-path --model_name_or_path "
@@ -27,26 +28,26 @@ MODEL_VARIABLES: Final = words_of(
     "EMBEDDING_MODEL_ID RERANK_MODEL RERANKER_MODEL TOKENIZER TOKENIZER_ID VLLM_MODEL LLM_MODEL LLM_MODEL_ID TEI_MODEL_ID "
     "SPECULATIVE_MODEL DRAFT_MODEL"
 )
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9_][\w.-]{0,95}")
+_HUB_ID = late(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9_][\w.-]{0,95}")
 _LOCAL: Final = words_of(
     "models model checkpoints checkpoint ckpt ckpts data dataset datasets output outputs out results weights app workspace tmp mnt "
     "opt home root usr src scripts config configs cache build dist lib bin etc var runs logs saved saves export exports artifacts "
     "assets local"
 )
-_FILE = re.compile(
+_FILE = late(
     r"\.(?:bin|pt|pth|ckpt|safetensors|gguf|onnx|json|ya?ml|txt|py|sh|toml|model|csv|jsonl|parquet|zip|tar|gz|tflite|engine|plan|pkl)$",
     re.IGNORECASE,
 )
-_LOADS = re.compile(
+_LOADS = late(
     r"\b(from_pretrained|snapshot_download|hf_hub_download|SentenceTransformer|CrossEncoder|WhisperModel|load_dataset|LLM|TextEmbedding|pipeline)"
     r"\s*\(\s*(?:['\"][\w-]+['\"]\s*,\s*)?(?:(?:repo_id|model|model_name|path|pretrained_model_name_or_path)\s*=\s*)?['\"]([\w.-]+/[\w.-]+)['\"]"
 )
-_FETCHED = re.compile(
+_FETCHED = late(
     r"\.(?:(?P<model>pt|pth|bin|ckpt|safetensors|gguf|onnx|h5|keras|tflite|nemo|pdparams|caffemodel|weights)"
     r"|csv|tsv|jsonl|parquet|arrow|ndjson|tfrecord)(?:\.(?:gz|zst|bz2|xz))?\Z",
     re.IGNORECASE,
 )
-_HUB_URL = re.compile(r"https?://(?:[^@/\s]*@)?(?:www\.)?(?:huggingface\.co|hf\.co)/(datasets/|spaces/)?([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
+_HUB_URL = late(r"https?://(?:[^@/\s]*@)?(?:www\.)?(?:huggingface\.co|hf\.co)/(datasets/|spaces/)?([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 
 
 def looks_like_hub_id(text: str) -> bool:

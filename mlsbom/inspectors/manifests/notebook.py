@@ -15,13 +15,14 @@ from mlsbom.inspectors.manifests import agents, commands, emit
 from mlsbom.inspectors.manifests.installers import Setting
 from mlsbom.inspectors.manifests.shell import Word
 from mlsbom.model import Rule, Scope
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = emit.RULES
 SETTING = Setting(parser="notebook", scope=Scope.SCRIPT)
-_BANG = re.compile(r"^[ \t]*(?:\w+\s*=\s*)?!{1,2}(.*)$")
-_MAGIC = re.compile(r"^[ \t]*%((?:pip|conda|mamba|micromamba|uv)\b.*)$")
-_CELL = re.compile(r"^\s*%%(?:bash|sh|script\s+(?:ba)?sh|!)\b.*$")
-_NOT_PYTHON = re.compile(r"(\s*)(?:[!%?]|[\w., ]+=\s*[!%]|[^#'\"]*[\w)\]]\?{1,2}\s*$)")
+_BANG = late(r"^[ \t]*(?:\w+\s*=\s*)?!{1,2}(.*)$")
+_MAGIC = late(r"^[ \t]*%((?:pip|conda|mamba|micromamba|uv)\b.*)$")
+_CELL = late(r"^\s*%%(?:bash|sh|script\s+(?:ba)?sh|!)\b.*$")
+_NOT_PYTHON = late(r"(\s*)(?:[!%?]|[\w., ]+=\s*[!%]|[^#'\"]*[\w)\]]\?{1,2}\s*$)")
 _IMAGES = {
     "pip_install": ("pip", "install"),
     "uv_pip_install": ("pip", "install"),

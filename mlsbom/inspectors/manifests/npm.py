@@ -12,6 +12,7 @@ from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.manifests import emit
 from mlsbom.model import LicenseClaim, Rule, Scope, Statement
 from mlsbom.packages import names
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = emit.RULES
 SECTIONS: Final = {
@@ -20,9 +21,9 @@ SECTIONS: Final = {
     "optionalDependencies": Scope.OPTIONAL,
     "peerDependencies": Scope.OPTIONAL,
 }
-_ALIAS = re.compile(r"npm:((?:@[^/@\s]+/)?[^@\s]+)(?:@(.*))?$")
-_LOCAL = re.compile(r"(?:file|link|portal|workspace):|\.{1,2}/|~/|/")
-_SHORT = re.compile(r"(?:github:|gitlab:|bitbucket:|gist:)?[\w.-]+/[\w.-]+(?:#.*)?$")
+_ALIAS = late(r"npm:((?:@[^/@\s]+/)?[^@\s]+)(?:@(.*))?$")
+_LOCAL = late(r"(?:file|link|portal|workspace):|\.{1,2}/|~/|/")
+_SHORT = late(r"(?:github:|gitlab:|bitbucket:|gist:)?[\w.-]+/[\w.-]+(?:#.*)?$")
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:

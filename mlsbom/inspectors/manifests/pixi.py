@@ -12,6 +12,7 @@ from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.manifests import emit
 from mlsbom.model import Rule, Scope
 from mlsbom.packages import names
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = emit.RULES
 _TABLES = {
@@ -20,7 +21,7 @@ _TABLES = {
     "build-dependencies": ("conda", Scope.BUILD),
     "pypi-dependencies": ("pypi", Scope.RUNTIME),
 }
-_CONDA_FILE = re.compile(r"([A-Za-z0-9_][\w.-]*)-([^-]+)-([^-]+?)\.(?:conda|tar\.bz2)$")
+_CONDA_FILE = late(r"([A-Za-z0-9_][\w.-]*)-([^-]+)-([^-]+?)\.(?:conda|tar\.bz2)$")
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:

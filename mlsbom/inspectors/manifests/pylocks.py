@@ -6,8 +6,9 @@ Each gives one dependency a package with its exact version, and one more for eve
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from mlsbom.blob import Blob
 from mlsbom.formats import toml
@@ -21,8 +22,7 @@ RULES: tuple[Rule, ...] = emit.RULES
 SIZE_LIMIT: Final = 64 << 20
 
 
-@dataclass(slots=True)
-class _Locked:
+class _Locked(Struct):
     """One package of a lock, whatever its format."""
 
     name: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from mlsbom.blob import Blob
 from mlsbom.formats import toml
@@ -14,14 +15,14 @@ from mlsbom.inspectors.manifests import emit
 from mlsbom.inspectors.manifests.pixi import workspace
 from mlsbom.model import Dependency, LicenseClaim, Rule, Scope, Statement
 from mlsbom.packages import names
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = emit.RULES
 _PARSER: Final = "pyproject"
-_DEV = re.compile(r"dev|test|lint|doc|typing|ci|bench|style|format|release|build", re.IGNORECASE)
+_DEV = late(r"dev|test|lint|doc|typing|ci|bench|style|format|release|build", re.IGNORECASE)
 
 
-@dataclass(slots=True)
-class _Page:
+class _Page(Struct):
     """The document with a cursor for the lines of array items, and uv's sources by normal name."""
 
     document: toml.Document

@@ -16,6 +16,7 @@ from mlsbom.inspectors import Context, ReadAs, Yield
 from mlsbom.inspectors.manifests import emit
 from mlsbom.inspectors.manifests.installers import conda, words_of
 from mlsbom.model import Rule, Scope
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = emit.RULES
 SIZE_LIMIT: Final = 128 << 20
@@ -23,18 +24,18 @@ LONGEST_LINE: Final = 1 << 16
 BAD_LINES: Final = 200
 """Lines that are reported one by one; beyond it one Shortfall counts the rest."""
 
-_COMMENT = re.compile(r"(?:^|\s)#.*$")
-_OPTIONS = re.compile(r"(?:^|\s)-")
-_HASH = re.compile(r"--hash[=\s]\s*([a-z0-9]+)[:=]([0-9a-fA-F]+)")
-_VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
-_OPTION = re.compile(r"(--?[A-Za-z][\w-]*)\s*(?:=\s*|\s+)?(.*)", re.DOTALL)
+_COMMENT = late(r"(?:^|\s)#.*$")
+_OPTIONS = late(r"(?:^|\s)-")
+_HASH = late(r"--hash[=\s]\s*([a-z0-9]+)[:=]([0-9a-fA-F]+)")
+_VARIABLE = late(r"\$\{[A-Z0-9_]+\}")
+_OPTION = late(r"(--?[A-Za-z][\w-]*)\s*(?:=\s*|\s+)?(.*)", re.DOTALL)
 _SILENT: Final = words_of(
     "--no-index --no-binary --only-binary --prefer-binary --require-hashes --pre --use-feature --use-deprecated --no-cache-dir "
     "--upgrade -U --no-deps --process-dependency-links --always-unzip --global-option --config-settings --install-option "
     "--no-build-isolation --use-pep517 --no-use-pep517"
 )
-_TEXT = re.compile(r"[\w.@\-\[\]=<>!~;,'\"()/:+ \t%&?#$\\{}*^|]*")
-_DEV = re.compile(r"(?:^|[-_./])(?:dev|test|tests|testing|lint|docs?|ci|typing|build)(?:[-_.]|$)")
+_TEXT = late(r"[\w.@\-\[\]=<>!~;,'\"()/:+ \t%&?#$\\{}*^|]*")
+_DEV = late(r"(?:^|[-_./])(?:dev|test|tests|testing|lint|docs?|ci|typing|build)(?:[-_.]|$)")
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:

@@ -18,10 +18,11 @@ from mlsbom.inspectors.manifests.notebook import calls
 from mlsbom.inspectors.manifests.requirements import line_facts
 from mlsbom.inspectors.manifests.shell import Word
 from mlsbom.model import Rule, Scope, Statement
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = emit.RULES
 SIZE_LIMIT = 4 << 20
-_BLOCK = re.compile(r"^# /// (?P<type>[A-Za-z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$", re.MULTILINE)  # PEP 723, "Specification"
+_BLOCK = late(r"^# /// (?P<type>[A-Za-z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$", re.MULTILINE)  # PEP 723, "Specification"
 _INSTALLS = (
     "pip install",
     "pip_install",
@@ -34,8 +35,8 @@ _INSTALLS = (
     "huggingface-cli",
     "hf download",
 )
-_ASSIGNED = re.compile(r"^(\w+)\s*[:?]?=[ \t]*([^\n#]*)", re.MULTILINE)
-_MARK = re.compile(r"^# /// script\s*$", re.MULTILINE)
+_ASSIGNED = late(r"^(\w+)\s*[:?]?=[ \t]*([^\n#]*)", re.MULTILINE)
+_MARK = late(r"^# /// script\s*$", re.MULTILINE)
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:

@@ -13,11 +13,12 @@ from mlsbom.formats import python
 from mlsbom.inspectors import Context, ReadAs, Yield
 from mlsbom.inspectors.manifests import emit, ini
 from mlsbom.model import Evidence, LicenseClaim, Rule, Scope, Statement, Technique
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = emit.RULES
 _LISTS: Final = {"install_requires": Scope.RUNTIME, "setup_requires": Scope.BUILD, "tests_require": Scope.DEV}
-_DEV = re.compile(r"dev|test|lint|doc|typing|ci", re.IGNORECASE)
-_REQUIREMENTS = re.compile(r"[\w./-]*\.(?:txt|in|pip)$")
+_DEV = late(r"dev|test|lint|doc|typing|ci", re.IGNORECASE)
+_REQUIREMENTS = late(r"[\w./-]*\.(?:txt|in|pip)$")
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
+
+from mlsbom.patterns import late
 
 WORDS: Final = 200_000
 """Words that are read of one text; what is beyond it is the caller's Shortfall (`Script.cut`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """One word of a command: quotes and escapes resolved, known variables put in."""
 
     text: str
@@ -25,18 +27,18 @@ class Word:
 
 Command = list[Word]
 
-_TOKEN = re.compile(
+_TOKEN = late(
     r"""(?P<join>\\\r?\n)|(?P<line>\r?\n)|(?P<space>[ \t\r\f\v]+)|(?P<sep>&&|\|\||;;|[;|()`]|&(?!>))"""
     r"""|(?P<here><<-?\s*['"]?(?P<mark>\w+)['"]?)"""
     r"""|(?P<redirect>(?:\d*|&)(?:>>|>\||>&|<<<|<&|[<>])(?:\s*&?[\w./$-]+)?)"""
 )
-_PART = re.compile(
+_PART = late(
     r"""(?P<join>\\\r?\n)|'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]|\\.)*)"|\\(?P<escape>.)|(?P<command>\$\()"""
     r"""|(?P<plain>[^ \t\r\n\f\v'"\\;|&()`$]+|\$|&(?=>))|(?P<odd>['"\\])""",
     re.DOTALL,
 )
-_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?:(:?[-+])([^{}]*))?\})")
-_ESCAPES = re.compile(r"\\([\\\"$`\n])")
+_VARIABLE = late(r"\$(?:(\w+)|\{(\w+)(?:(:?[-+])([^{}]*))?\})")
+_ESCAPES = late(r"\\([\\\"$`\n])")
 _KEYWORDS: Final = frozenset(
     {
         "if",

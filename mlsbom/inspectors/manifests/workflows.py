@@ -14,11 +14,12 @@ from mlsbom.inspectors.manifests import commands, emit
 from mlsbom.inspectors.manifests.installers import Setting
 from mlsbom.model import Rule, Scope
 from mlsbom.packages.specifiers import commit
+from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = emit.RULES
 SETTING = Setting(parser="workflow", scope=Scope.DEV)
-_ACTION = re.compile(r"([\w.-]+/[\w.-]+)((?:/[\w./-]+)?)@(\S+)")
-_EXPRESSION = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
+_ACTION = late(r"([\w.-]+/[\w.-]+)((?:/[\w./-]+)?)@(\S+)")
+_EXPRESSION = late(r"\$\{\{.*?\}\}", re.DOTALL)
 _SCRIPTS = frozenset({"run", "script", "before_script", "after_script", "bash", "install", "commands", "inlineScript"})
 _IMAGES = frozenset({"image", "container"})
 

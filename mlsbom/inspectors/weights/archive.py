@@ -17,12 +17,13 @@ from mlsbom.inspectors.weights.ziparchive import at, inspect_zip, link, name_fin
 from mlsbom.judges.callables import describe
 from mlsbom.judges.paths import link_escape
 from mlsbom.model import Shortfall, Status
+from mlsbom.patterns import late
 from mlsbom.sources import shown
 
 RULES = rules.RULES
 CODECS: Final = frozenset({"gzip", "bzip2", "xz", "lzma", "zlib", "lz4", "zstd", "joblib"})
-SUFFIXES: Final = re.compile(r"\.(?:gz|gzip|bz2|xz|lzma|z|zlib|lz4|zst|zstd)$", re.I)
-_ZF: Final = re.compile(rb"ZF(?:0x[0-9a-fA-F]+\s*)?")
+SUFFIXES: Final = late(r"\.(?:gz|gzip|bz2|xz|lzma|z|zlib|lz4|zst|zstd)$", re.I)
+_ZF: Final = late(rb"ZF(?:0x[0-9a-fA-F]+\s*)?")
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:

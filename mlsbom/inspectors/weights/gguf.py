@@ -14,12 +14,13 @@ from mlsbom.inspectors.code import templates
 from mlsbom.inspectors.weights.common import METADATA_CODE, base, hub_name, seen, state, text_finding
 from mlsbom.judges import marks, template
 from mlsbom.model import Kind, LicenseClaim, Reference, Role, Rule, Severity, Shortfall, Status
+from mlsbom.patterns import late
 
 BOUNDS = Rule(id="GGUF-BOUNDS", title="Sizes in a GGUF header overflow or point outside", severity=Severity.HIGH)
 ANOMALY = Rule(id="GGUF-ANOMALY", title="A GGUF header holds what no writer writes", severity=Severity.MEDIUM)
 RULES = (BOUNDS, ANOMALY, METADATA_CODE, *template.RULES)
 
-_KEY: Final = re.compile(r"[\w.\-/ :+@()\[\]]{1,512}")
+_KEY: Final = late(r"[\w.\-/ :+@()\[\]]{1,512}")
 _STATED: Final = {
     "name": "name", "author": "author", "organization": "supplier", "version": "version", "description": "description",
     "quantized_by": "producer_tool",

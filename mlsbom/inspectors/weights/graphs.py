@@ -16,6 +16,7 @@ from mlsbom.inspectors.weights.common import METADATA_CODE, is_vocabulary, seen,
 from mlsbom.judges import marks
 from mlsbom.judges.outside import leads_out
 from mlsbom.model import Confidence, Name, Phase, Rule, Severity, Shortfall, Status
+from mlsbom.patterns import late
 
 MXNET = Rule(id="MXNET-CUSTOM-OP", title="An MXNet graph needs code of its own", severity=Severity.MEDIUM)
 CAFFE = Rule(id="CAFFE-PYTHON-LAYER", title="A Caffe network runs Python, or reads files outside", severity=Severity.HIGH)
@@ -25,11 +26,11 @@ PADDLE_CUSTOM = Rule(id="PADDLE-CUSTOM-OP", title="A Paddle program needs an ope
 CNTK = Rule(id="CNTK-NATIVE-FUNCTION", title="A CNTK model loads a native library or runs commands", severity=Severity.HIGH)
 RULES = (MXNET, CAFFE, GRAPH, PADDLE, PADDLE_CUSTOM, CNTK, METADATA_CODE)
 
-_PATH_KEYS: Final = re.compile(
+_PATH_KEYS: Final = late(
     r"(?:library|lib|path|file|filename|source|weights|dll|so|module|mean_file|root_folder|output_db)(?:_?(?:name|path|file))?$", re.I
 )
-_LIBRARY: Final = re.compile(r"\.(?:so(?:\.\d+)*|dll|dylib|pyd)$", re.I)
-_PRINTABLE: Final = re.compile(rb"[\x20-\x7e\t\n]{8,4000}")
+_LIBRARY: Final = late(r"\.(?:so(?:\.\d+)*|dll|dylib|pyd)$", re.I)
+_PRINTABLE: Final = late(rb"[\x20-\x7e\t\n]{8,4000}")
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
@@ -177,8 +178,8 @@ def _paddle_json(root: dict[str, Any]) -> Iterator[Yield]:
 
 # --- Caffe, NCNN, CNTK -------------------------------------------------------------------------------------------------------------------
 
-_LAYER_TYPE: Final = re.compile(r'\btype:\s*"?(\w+)"?')
-_FIELD: Final = re.compile(
+_LAYER_TYPE: Final = late(r'\btype:\s*"?(\w+)"?')
+_FIELD: Final = late(
     r'\b(module|layer|param_str|source|mean_file|root_folder|file_name|weights|label_map_file|name_size_file|snapshot_prefix|net|train_net|test_net)\s*:\s*"([^"\n]*)"'
 )
 
@@ -244,7 +245,7 @@ def _ncnn(text: str) -> Iterator[Yield]:
     yield from state("framework", "ncnn", "magic")
 
 
-_CNTK: Final = re.compile(r"native_user_function|user_defined_function|loadlibrary|UserFunction|\bUDF\b", re.I)
+_CNTK: Final = late(r"native_user_function|user_defined_function|loadlibrary|UserFunction|\bUDF\b", re.I)
 
 
 def _cntk(blob: Blob) -> Iterator[Yield]:

@@ -27,6 +27,7 @@ from mlsbom.judges.outside import leads_out
 from mlsbom.judges.targets import targets
 from mlsbom.knowledge import Packs
 from mlsbom.model import Evidence, Name, Phase, Rule, Severity, Shortfall, Status
+from mlsbom.patterns import late
 
 REFERENCE = Rule(
     id="KERAS-DANGEROUS-REFERENCE",
@@ -60,7 +61,7 @@ _NAMING: Final = frozenset(
 )
 _LOOKUPS: Final = frozenset({"StringLookup", "IntegerLookup", "TextVectorization", "Vocabulary", "IndexLookup", "Hashing"})
 _CONFIG_ATTRIBUTES: Final = ("model_config", "training_config", "layer_config", "optimizer_config")
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_URL = late(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 class _Tables:
@@ -331,7 +332,7 @@ def _attribute(text: str, context: Context, where: str) -> Iterator[Yield]:
 _SEARCHED: Final = 64 << 20
 _TRIES: Final = 50
 _SALVAGED: Final = 2 << 20
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+("?)|[{}\[\]]', re.S)
+_TOKEN = late(r'"(?:[^"\\]|\\.)*+("?)|[{}\[\]]', re.S)
 
 
 def _searched(blob: Blob, context: Context) -> Iterator[Yield]:

@@ -15,6 +15,7 @@ from mlsbom.inspectors.weights.common import METADATA_CODE, seen, state, text_fi
 from mlsbom.judges import marks
 from mlsbom.judges.outside import leads_out
 from mlsbom.model import Name, Phase, Rule, Severity, Shortfall, Status
+from mlsbom.patterns import late
 
 ENTITY = Rule(id="XML-ENTITY", title="An XML document declares entities or includes other files", severity=Severity.HIGH)
 SCRIPT = Rule(id="PMML-SCRIPT", title="A PMML model carries a script", severity=Severity.MEDIUM)
@@ -22,8 +23,8 @@ LAYER = Rule(id="OPENVINO-CUSTOM-LAYER", title="An OpenVINO model needs a layer 
 BOUNDS = Rule(id="OPENVINO-BOUNDS", title="An OpenVINO constant lies where no data can be", severity=Severity.MEDIUM)
 RULES = (ENTITY, SCRIPT, LAYER, BOUNDS, METADATA_CODE)
 
-_SCRIPT: Final = re.compile(r"script|java|python|groovy|command|exec|code|shell|rcode", re.I)
-_OPSET: Final = re.compile(r"opset\d{1,3}|extension|ie_internal_opset|type_relaxed_opset|gpu_opset|internal_opset|cpu_plugin_opset|util")
+_SCRIPT: Final = late(r"script|java|python|groovy|command|exec|code|shell|rcode", re.I)
+_OPSET: Final = late(r"opset\d{1,3}|extension|ie_internal_opset|type_relaxed_opset|gpu_opset|internal_opset|cpu_plugin_opset|util")
 _OLD_IR: Final = 9
 
 

@@ -13,13 +13,14 @@ from mlsbom.inspectors import Context, Member, Yield
 from mlsbom.inspectors.weights.common import METADATA_CODE, seen, state
 from mlsbom.judges import marks
 from mlsbom.model import Confidence, Rule, Severity, Shortfall, Status
+from mlsbom.patterns import late
 
 BOUNDS = Rule(id="MSGPACK-BOUNDS", title="A length in a MessagePack file is impossible", severity=Severity.HIGH)
 OBJECT = Rule(id="MSGPACK-OBJECT", title="A MessagePack checkpoint holds what is no array", severity=Severity.MEDIUM)
 CODE = Rule(id="MSGPACK-CODE", title="A MessagePack checkpoint holds code under a key that names code", severity=Severity.HIGH)
 RULES = (BOUNDS, OBJECT, CODE, METADATA_CODE)
 
-_CODE_KEY: Final = re.compile(
+_CODE_KEY: Final = late(
     r"(?:^|/)(?:.*_)?(?:transform|code|fn|func|function|lambda|callable|hook|init|exec|eval|script|command|cmd|__reduce__|__\w+__)(?:_\w+)?$",
     re.I,
 )

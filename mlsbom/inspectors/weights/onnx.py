@@ -14,6 +14,7 @@ from mlsbom.inspectors.weights.common import METADATA_CODE, seen, state, stated_
 from mlsbom.judges import marks
 from mlsbom.judges.outside import leads_out
 from mlsbom.model import LicenseClaim, Name, Phase, Rule, Severity, Shortfall, Status
+from mlsbom.patterns import late
 
 EXTERNAL = Rule(id="ONNX-EXTERNAL-DATA", title="Tensor data are read from outside the model", severity=Severity.HIGH)
 DOMAIN = Rule(id="ONNX-CUSTOM-DOMAIN", title="An operator needs a library that is not part of the model", severity=Severity.MEDIUM)
@@ -21,7 +22,7 @@ PYTHON = Rule(id="ONNX-PYTHON-OP", title="An operator runs Python", severity=Sev
 BOUNDS = Rule(id="ONNX-BOUNDS", title="A tensor has an impossible shape", severity=Severity.MEDIUM)
 RULES = (EXTERNAL, DOMAIN, PYTHON, BOUNDS, METADATA_CODE)
 
-_PYTHON = re.compile(r"Py(?:thon)?(?:[A-Z_]\w*)?")
+_PYTHON = late(r"Py(?:thon)?(?:[A-Z_]\w*)?")
 _STATED = {"author": "author", "description": "description", "version": "version", "task": "task", "library": "library",
     "model_author": "author", "name": "name",
            "model_name": "name", "date": "created", "producer": "producer_tool", "company": "supplier", "stride": "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -20,6 +19,7 @@ from mlsbom.judges.folding import Folder, unpack
 from mlsbom.judges.pickles import Note, StreamJudge, texts
 from mlsbom.judges.programs import program
 from mlsbom.model import AnyFact, Confidence, Evidence, Finding, Name, Phase, Severity, Shortfall, Status, Technique
+from mlsbom.patterns import late
 
 RULES = rules.RULES
 _BY_ID: Final = {r.id: r for r in RULES}
@@ -48,7 +48,7 @@ SAFE_NAMES: Final = (
     ".whl",
 )
 TEXT_LIMIT: Final = 16 << 20
-_STEMS: Final = re.compile(rb"import |exec\(|eval\(|__import__|os\.|subprocess|compile\(|\x80[\x02-\x05]|gA[JSVQ]|800[2-5]")
+_STEMS: Final = late(rb"import |exec\(|eval\(|__import__|os\.|subprocess|compile\(|\x80[\x02-\x05]|gA[JSVQ]|800[2-5]")
 NAMES_LIMIT: Final = 5000
 
 

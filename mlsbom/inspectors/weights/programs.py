@@ -11,6 +11,7 @@ from mlsbom.inspectors import Context, Member, Yield
 from mlsbom.inspectors.weights.common import seen, state
 from mlsbom.judges import marks
 from mlsbom.model import Confidence, Phase, Rule, Severity
+from mlsbom.patterns import late
 
 NATIVE = Rule(id="NATIVE-CODE", title="A model repository holds a program", severity=Severity.MEDIUM)
 DISGUISED = Rule(id="EXECUTABLE-DISGUISED", title="A program stands under a name of data", severity=Severity.MEDIUM)
@@ -81,11 +82,11 @@ _DATA_NAMES: Final = frozenset(
         "html",
     }
 )
-_SCRIPTS: Final = re.compile(r"(?:^|/)(?:tools?|scripts?|bin|examples?|docs?|ci|\.github|tests?|build|docker|deploy)/")
-_SOURCE: Final = re.compile(
+_SCRIPTS: Final = late(r"(?:^|/)(?:tools?|scripts?|bin|examples?|docs?|ci|\.github|tests?|build|docker|deploy)/")
+_SOURCE: Final = late(
     r"\.(?:py|sh|bash|zsh|pl|rb|js|mjs|cjs|ts|lua|php|awk|tcl|fish|ps1|r|jl)$|(?:^|/)(?:gradlew|configure|mvnw|run|makefile)$"
 )
-_TEXT: Final = re.compile(rb"[\x20-\x7e\t\n]{16,4000}")
+_TEXT: Final = late(rb"[\x20-\x7e\t\n]{16,4000}")
 _LOOK: Final = 8 << 20
 _PROGRAMS: Final = {
     "elf": "ELF program or library",

@@ -12,6 +12,7 @@ from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.weights.common import METADATA_CODE, seen, state
 from mlsbom.judges import marks
 from mlsbom.model import Confidence, Name, Phase, Rule, Severity, Shortfall, Status
+from mlsbom.patterns import late
 
 CODE = Rule(id="R-CODE", title="An R object holds a call that runs commands or code", severity=Severity.CRITICAL)
 CLOSURE = Rule(id="R-CLOSURE", title="An R object carries functions", severity=Severity.LOW)
@@ -75,7 +76,7 @@ _STRONG: Final = frozenset(
         "install.packages",
     }
 )
-_LOOSE = re.compile(
+_LOOSE = late(
     r"(?<![\w.])(?:(\w+):::?)?(system2?|shell(?:\.exec)?|pipe|dyn\.load|source|download\.file|eval\s*\(\s*parse|socketConnection|install\.packages)\s*\(\s*[^)\n]{1,400}"
 )
 

@@ -15,12 +15,13 @@ from mlsbom.formats import json, protobuf
 from mlsbom.inspectors import Context, Yield
 from mlsbom.judges import marks
 from mlsbom.model import Evidence, Rule, Severity, Shortfall, Statement, Status, Technique
+from mlsbom.patterns import late
 
 ANOMALY = Rule(id="TOKENIZER-ANOMALY", title="A tokenizer's special tokens are not what they seem", severity=Severity.LOW)
 RULES = (ANOMALY,)
 
-_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0e-\x1f\u200b\u202a-\u202e\u2066-\u2069]")
-_NESTED: Final = re.compile(r"\((?:[^()\\]|\\.)*[+*](?:[^()\\]|\\.)*\)[+*]")
+_CONTROL: Final = late("[\x00-\x08\x0b\x0e-\x1f\u200b\u202a-\u202e\u2066-\u2069]")
+_NESTED: Final = late(r"\((?:[^()\\]|\\.)*[+*](?:[^()\\]|\\.)*\)[+*]")
 _KINDS: Final = {1: "unigram", 2: "bpe", 3: "word", 4: "char"}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,6 +13,7 @@ from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.weights.tensors import about_tensors, table_of
 from mlsbom.judges.callables import describe
 from mlsbom.model import Evidence, Finding, Name, Rule, Severity, Statement, Technique
+from mlsbom.patterns import late
 
 STORAGE = Rule(
     id="TORCH-STORAGE-SIZE",
@@ -25,8 +25,8 @@ OPERATOR = Rule(
 )
 RULES = (STORAGE, OPERATOR)
 CODE_LIMIT: Final = 16 << 20
-_FILE_OPERATORS: Final = re.compile(r"(?<![\w.])(?:torch|ops\.aten|ops\.prim)\.(?:save|load|from_file|file|open|system)\(")
-_NAMESPACES: Final = re.compile(r"(?<![\w.])ops\.([A-Za-z_]\w*)\.([A-Za-z_]\w*)\(")
+_FILE_OPERATORS: Final = late(r"(?<![\w.])(?:torch|ops\.aten|ops\.prim)\.(?:save|load|from_file|file|open|system)\(")
+_NAMESPACES: Final = late(r"(?<![\w.])ops\.([A-Za-z_]\w*)\.([A-Za-z_]\w*)\(")
 _KNOWN: Final = frozenset({"aten", "prim", "prims", "quantized", "quantized_decomposed", "torchvision", "torchaudio", "inductor",
     "mkldnn", "mkldnn_prepacked", "onednn", "xnnpack", "prepacked", "sparse", "_quantized", "profiler",
                            "static_runtime", "torch_scatter", "torch_sparse", "torch_cluster", "torch_spline_conv", "fbgemm", "metal",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -11,16 +10,17 @@ from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.weights.common import seen, state
 from mlsbom.judges import marks
 from mlsbom.model import Confidence, Name, Phase, Rule, Severity
+from mlsbom.patterns import late
 
 CODE = Rule(id="TORCH7-CODE", title="A Torch7 file holds Lua code that runs commands", severity=Severity.HIGH)
 RULES = (CODE,)
 
-_TEXT: Final = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{12,4000}")
-_LUA: Final = re.compile(
+_TEXT: Final = late(rb"[\x09\x0a\x0d\x20-\x7e]{12,4000}")
+_LUA: Final = late(
     r"\b(?:os\.(?:execute|remove|rename)|io\.(?:popen|open)|loadstring|load|dofile|loadfile|package\.loadlib|ffi\.(?:load|C\.system))\s*\("
 )
 _BYTECODE: Final = (b"\x1bLJ", b"\x1bLua")
-_CLASS: Final = re.compile(rb"(?:torch|nn|cudnn|nngraph|image|optim)\.[A-Z]\w{1,60}")
+_CLASS: Final = late(rb"(?:torch|nn|cudnn|nngraph|image|optim)\.[A-Z]\w{1,60}")
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:

@@ -10,8 +10,9 @@ import importlib
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from mlsbom.blob import Blob, FileBlob
 from mlsbom.errors import Opaque, ReadError, Unreadable, UsageError

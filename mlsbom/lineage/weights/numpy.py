@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from mlsbom.blob import Blob
@@ -12,10 +11,11 @@ from mlsbom.formats.numpy import MAGIC, read_npy
 from mlsbom.formats.zip import Entry, contents, read_zip
 from mlsbom.lineage.tensors import Weights
 from mlsbom.lineage.weights.table import add_row
+from mlsbom.patterns import late
 
 MAX_MEMBER: Final = 512 << 20
 """A packed member is expanded in memory; a larger one is not read."""
-_LITTLE: Final = re.compile(r"[<|=]?([fiub])(\d)")
+_LITTLE: Final = late(r"[<|=]?([fiub])(\d)")
 _KINDS: Final = {"f": "F", "i": "I", "u": "U", "b": "BOOL"}
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 import numpy as np
+from msgspec import Struct, field
 
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed, Opaque, ReadError, TooLarge
@@ -41,8 +41,7 @@ QUANTISED_OPS: Final = {
 Span = tuple[int, int]
 
 
-@dataclass(slots=True)
-class _Graph:
+class _Graph(Struct):
     """What one walk collects. `links`: weight -> (scale, zero point, axis), as nodes say."""
 
     tensors: list[Tensor] = field(default_factory=list)

@@ -6,24 +6,23 @@ AWQ (AutoAWQ): `qweight` [in, out / 8] with its nibbles interleaved, `qzeros` [g
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 
 from mlsbom.errors import Malformed, Opaque
 from mlsbom.lineage.tensors import EXPANDED, Array, Tensor, Weights, whole
+from mlsbom.patterns import late
 
 INTERLEAVED: Final = (0, 4, 1, 5, 2, 6, 3, 7)
 """AWQ: the place among eight nibbles, lowest first, where each of eight neighbouring columns stands."""
-_PACKED: Final = re.compile(r"(?:^|[._])(?:qweight|qzeros|weight_packed)$|_blocks$")
+_PACKED: Final = late(r"(?:^|[._])(?:qweight|qzeros|weight_packed)$|_blocks$")
 _BITSANDBYTES: Final = (".absmax", ".quant_map")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Parts:
+class _Parts(Struct, frozen=True, kw_only=True):
     """The tensors of one packed matrix."""
 
     weight: Tensor

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from typing import Final
 
@@ -12,9 +11,10 @@ import numpy as np
 from mlsbom.errors import TooLarge
 from mlsbom.lineage.tensors import Array, Read, Tensor
 from mlsbom.lineage.weights.raw import SMALL_INTEGERS
+from mlsbom.patterns import late
 
 MAX_SCALES: Final = 64 << 20
-_STEM: Final = re.compile(r"(?:_quantized|[._]qweight|\.weight|[._]int8)$")
+_STEM: Final = late(r"(?:_quantized|[._]qweight|\.weight|[._]int8)$")
 _SCALE: Final = ("{w}_scale", "{w}_scale_inv", "{w}.scale", "{s}_scale", "{s}.scale", "{s}.scales", "{s}.weight_scale", "{s}.SCB")
 _ZERO: Final = ("{w}_zero_point", "{w}.zero_point", "{s}_zero_point", "{s}.zero_point", "{s}.weight_zero_point")
 
