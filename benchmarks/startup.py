@@ -55,15 +55,17 @@ def main() -> None:
             "--version": ["--version"],
             "inspect": ["inspect", str(target / "model.pkl"), "--format", "jsonl"],
             "scan": ["scan", str(target), "-q", "--no-cache", "-o", f"json={stored}"],
-            "assess": ["assess", stored, "-q", "-o", f"json={folder}/again.json"],
+            "assess": ["assess", stored, "-o", f"json={folder}/again.json"],
         }
         for name, arguments in commands.items():
             call = [sys.executable, "-m", "mlsbom", *arguments] if arguments else [sys.executable, "-c", "pass"]
             times = []
             for _ in range(options.runs):
                 begun = time.perf_counter()
-                subprocess.run(call, check=False, capture_output=True)
+                done = subprocess.run(call, check=False, capture_output=True, text=True)
                 times.append(1000 * (time.perf_counter() - begun))
+                if done.returncode not in (0, 1, 3):
+                    raise SystemExit(f"{name}: exit {done.returncode}: {done.stderr}")
             line = f"{name:12} {statistics.median(times):6.0f} ms"
             if arguments:
                 told = subprocess.run([sys.executable, "-c", WATCH, *arguments], check=False, capture_output=True, text=True).stderr
