@@ -34,50 +34,7 @@ _READ_ELSEWHERE = late(
     r"\.pre-commit.*\Z|pylock.*\.toml\Z|pixi\.toml\Z|cargo\.toml\Z|pipfile\Z|mlsbom\.toml\Z|.*\.lock\Z|codecov\.ya?ml\Z|dependabot\.ya?ml\Z"
 )
 _WORKFLOW = late(r"(?:^|/)(?:\.github|\.gitlab|\.circleci|node_modules|\.vscode|\.devcontainer)/")
-_TRAINING = frozenset(
-    {
-        "learning_rate",
-        "lr",
-        "num_train_epochs",
-        "num_epochs",
-        "epochs",
-        "max_steps",
-        "train_batch_size",
-        "per_device_train_batch_size",
-        "micro_batch_size",
-        "batch_size",
-        "gradient_accumulation_steps",
-        "optimizer",
-        "optim",
-        "lora_r",
-        "lora_alpha",
-        "adapter",
-        "finetuning_type",
-        "warmup_steps",
-        "warmup_ratio",
-        "lr_scheduler",
-        "lr_scheduler_type",
-        "weight_decay",
-        "trainer",
-        "training",
-        "training_arguments",
-        "train",
-        "sequence_len",
-        "max_seq_length",
-        "loss",
-        "stage",
-        "datasets",
-        "train_dataset",
-        "dataset_mixer",
-        "dpo_beta",
-        "beta",
-        "output_dir",
-        "seed",
-        "deepspeed",
-        "fsdp",
-    }
-)
-_HYPER = frozenset(
+_SETTINGS = frozenset(
     {
         "learning_rate",
         "lr",
@@ -93,7 +50,8 @@ _HYPER = frozenset(
         "optim",
         "lora_r",
         "lora_alpha",
-        "lora_dropout",
+        "adapter",
+        "finetuning_type",
         "warmup_steps",
         "warmup_ratio",
         "lr_scheduler",
@@ -102,21 +60,40 @@ _HYPER = frozenset(
         "sequence_len",
         "max_seq_length",
         "seed",
-        "bf16",
-        "fp16",
-        "mixed_precision",
-        "num_processes",
-        "num_machines",
-        "zero_stage",
-        "distributed_type",
-        "load_in_4bit",
-        "load_in_8bit",
-        "adapter",
-        "finetuning_type",
-        "merge_method",
-        "dtype",
     }
 )
+"""Settings of a run: they tell that a configuration is one of training, and are worth stating."""
+_TRAINING = _SETTINGS | {
+    "train_batch_size",
+    "trainer",
+    "training",
+    "training_arguments",
+    "train",
+    "loss",
+    "stage",
+    "datasets",
+    "train_dataset",
+    "dataset_mixer",
+    "dpo_beta",
+    "beta",
+    "output_dir",
+    "deepspeed",
+    "fsdp",
+}
+_HYPER = _SETTINGS | {
+    "lora_dropout",
+    "bf16",
+    "fp16",
+    "mixed_precision",
+    "num_processes",
+    "num_machines",
+    "zero_stage",
+    "distributed_type",
+    "load_in_4bit",
+    "load_in_8bit",
+    "merge_method",
+    "dtype",
+}
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
