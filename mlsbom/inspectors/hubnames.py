@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from mlsbom.model import Evidence, Kind, Reference, Role
 from mlsbom.patterns import late
 
 _PART = r"[A-Za-z0-9](?:[\w.-]{0,94}[\w-])?"
@@ -176,6 +177,21 @@ def hub_name(text: str, *, single: bool = False, anything: bool = False) -> HubN
     if (single and _SINGLE.match(text)) or (anything and _WORD.match(text) and text.lower() not in _LOCAL):
         return HubName(text)
     return None
+
+
+def reference(
+    found: HubName, evidence: Evidence, *, kind: Kind | None = None, role: Role = Role.USED, attrs: tuple[tuple[str, str], ...] = ()
+) -> Reference:
+    """The mention of a repository of the hub. `kind`: a data set where the name says so and else a model, unless the place says more."""
+    return Reference(
+        kind=kind or (Kind.DATASET if found.what == "dataset" else Kind.MODEL),
+        name=found.repository,
+        role=role,
+        version=found.revision,
+        hub="huggingface",
+        attrs=attrs,
+        evidence=evidence,
+    )
 
 
 def is_file_name(text: str) -> bool:

@@ -37,14 +37,7 @@ def references(code: Code, path: str, known: set[str]) -> Iterator[Reference]:
 def _model(code: Code, node: ast.expr, written: Written) -> Iterator[Reference]:
     found = hubnames.hub_name(written.text) if written.whole else None
     if found is not None and found.what == "model":
-        yield Reference(
-            kind=Kind.MODEL,
-            name=found.repository,
-            role=Role.USED,
-            version=found.revision,
-            hub="huggingface",
-            evidence=code.evidence(node, min(written.sure, 0.7)),
-        )
+        yield hubnames.reference(found, code.evidence(node, min(written.sure, 0.7)))
 
 
 def _settings(code: Code, known: set[str]) -> Iterator[Reference]:

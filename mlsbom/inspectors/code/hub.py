@@ -246,14 +246,8 @@ def data_url(call: Call, node: ast.expr, written: Written) -> Iterator[Reference
     """The data set and the service behind a URL of a data file."""
     url = written.text.strip()
     if (found := hubnames.hub_name(url)) is not None and "://" in url:
-        yield Reference(
-            kind=Kind.MODEL if found.what == "model" else Kind.DATASET,
-            name=found.repository,
-            role=Role.USED,
-            version=found.revision,
-            hub="huggingface",
-            evidence=call.evidence(node, written.sure),
-        )
+        kind = Kind.MODEL if found.what == "model" else Kind.DATASET
+        yield hubnames.reference(found, call.evidence(node, written.sure), kind=kind)
         return
     if written.whole and re.match(r"(?:s3a?|gs|abfss?|az|wasbs?|oss)://[\w.@-]+/[\w./*{}=-]+\Z", url):
         yield Reference(kind=Kind.DATASET, name=url, role=Role.USED, url=url, hub="other", evidence=call.evidence(node, written.sure))

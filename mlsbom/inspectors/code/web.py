@@ -248,14 +248,7 @@ def _named(call: Call, node: ast.expr, url: str, written: Written) -> Iterator[R
             evidence=call.evidence(node, written.sure),
         )
     elif (found := hubnames.hub_name(url)) is not None and re.search(r"/(?:resolve|blob|raw)/", url):
-        yield Reference(
-            kind=Kind.DATASET if found.what == "dataset" else Kind.MODEL,
-            name=found.repository,
-            role=Role.USED,
-            version=found.revision,
-            hub="huggingface",
-            evidence=call.evidence(node, written.sure),
-        )
+        yield hubnames.reference(found, call.evidence(node, written.sure))
 
 
 def _fetched(call: Call, node: ast.expr | None) -> Iterator[Reference]:
@@ -266,14 +259,7 @@ def _fetched(call: Call, node: ast.expr | None) -> Iterator[Reference]:
             continue
         yield from _service(call, node, url, written, inbound=True)
         if (found := hubnames.hub_name(url)) is not None:
-            yield Reference(
-                kind=Kind.DATASET if found.what == "dataset" else Kind.MODEL,
-                name=found.repository,
-                role=Role.USED,
-                version=found.revision,
-                hub="huggingface",
-                evidence=call.evidence(node, written.sure),
-            )
+            yield hubnames.reference(found, call.evidence(node, written.sure))
         elif written.whole and _WEIGHTS.search(url):
             yield Reference(kind=Kind.MODEL, name=url, role=Role.USED, url=url, hub="other", evidence=call.evidence(node, written.sure))
         elif written.whole and _DATA.search(url):

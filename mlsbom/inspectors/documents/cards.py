@@ -9,13 +9,12 @@ from typing import Final
 from mlsbom.blob import Blob
 from mlsbom.formats import frontmatter
 from mlsbom.formats.located import Located
-from mlsbom.inspectors import Context, Yield
+from mlsbom.inspectors import Context, Yield, hubnames
 from mlsbom.inspectors.documents import card_text, dataset_card, model_card
 from mlsbom.inspectors.documents.common import at as evidence_at
 from mlsbom.inspectors.documents.common import doubled, partial, state
-from mlsbom.inspectors.hubnames import hub_name
 from mlsbom.inspectors.manifests import emit
-from mlsbom.model import Kind, Reference, Role, Rule
+from mlsbom.model import Kind, Rule
 from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = ()
@@ -105,7 +104,5 @@ def _space(front: Located) -> Iterator[Yield]:
     for key, kind in (("models", Kind.MODEL), ("datasets", Kind.DATASET)):
         value = front.get(key)
         for one in value.each() if value is not None else ():
-            if found := hub_name(one.text, single=True, anything=kind == Kind.DATASET):
-                yield Reference(
-                    kind=kind, name=found.repository, role=Role.USED, version=found.revision, hub="huggingface", evidence=evidence_at(one)
-                )
+            if found := hubnames.hub_name(one.text, single=True, anything=kind == Kind.DATASET):
+                yield hubnames.reference(found, evidence_at(one), kind=kind)

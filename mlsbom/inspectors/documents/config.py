@@ -283,15 +283,8 @@ def _auto_class(name: str, value: Located, seen: set[str]) -> Iterator[Statement
         fact["repository"] = found.repository
         if found.repository not in seen:
             seen.add(found.repository)
-            yield Reference(
-                kind=Kind.CODE,
-                name=found.repository,
-                role=Role.REMOTE_CODE,
-                version=found.revision,
-                hub="huggingface",
-                attrs=(("class", path), ("loader", name)),
-                evidence=at(value),
-            )
+            attrs = (("class", path), ("loader", name))
+            yield hubnames.reference(found, at(value), kind=Kind.CODE, role=Role.REMOTE_CODE, attrs=attrs)
     yield from state("remote_code", value, plain=fact)
 
 
@@ -310,15 +303,7 @@ def _tower(root: Located) -> Iterator[Reference]:
             value = holder.get(key)
             for one in value.each() if value is not None else ():
                 if one.text and (found := hubnames.hub_name(one.text)):
-                    yield Reference(
-                        kind=Kind.MODEL,
-                        name=found.repository,
-                        role=Role.USED,
-                        version=found.revision,
-                        hub="huggingface",
-                        attrs=(("part", key),),
-                        evidence=at(one),
-                    )
+                    yield hubnames.reference(found, at(one), kind=Kind.MODEL, attrs=(("part", key),))
     for key in ("base_model_name_or_path", "base_model"):
         value = root.get(key)
         if value is not None:

@@ -144,15 +144,8 @@ class Reading(Struct, frozen=True, kw_only=True):
         """`dataset_mixer: {org/name: 1.0}`: the keys are the names."""
         for key, weight in value.items():
             if found := hubnames.hub_name(key):
-                yield Reference(
-                    kind=Kind.DATASET,
-                    name=found.repository,
-                    role=Role.TRAIN,
-                    version=found.revision,
-                    hub="huggingface",
-                    attrs=(("weight", weight.text),) if weight.text else (),
-                    evidence=at(weight),
-                )
+                attrs = (("weight", weight.text),) if weight.text else ()
+                yield hubnames.reference(found, at(weight), kind=Kind.DATASET, role=Role.TRAIN, attrs=attrs)
 
     def _model(self, value: Located, key: str, where: _Where) -> Iterator[Reference]:
         text = value.text.strip()
@@ -195,9 +188,7 @@ class Reading(Struct, frozen=True, kw_only=True):
                 evidence=at(value),
             )
         else:
-            yield Reference(
-                kind=kind, name=found.repository, role=Role.USED, version=found.revision, hub="huggingface", attrs=attrs, evidence=at(value)
-            )
+            yield hubnames.reference(found, at(value), kind=kind, attrs=attrs)
 
     @staticmethod
     def _hosted(text: str, where: _Where) -> tuple[str, str] | None:
