@@ -10,6 +10,7 @@ import re
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from mlsbom.model import Evidence, Kind, Reference, Role
 from mlsbom.patterns import late
 
 
@@ -310,6 +311,34 @@ def hosted_in(url: str) -> str | None:
     if host == "fal.run" or host.endswith(".fal.run"):
         return path.strip("/") or None
     return None
+
+
+def hosted(model: str, url: str, evidence: Evidence) -> Reference:
+    """The mention of a model that the service behind a URL serves."""
+    return Reference(
+        kind=Kind.MODEL,
+        name=model,
+        role=Role.HOSTED,
+        provider=provider_of_host(host_of(url)) or None,
+        url=url,
+        hub="hosted",
+        evidence=evidence,
+    )
+
+
+def service(url: str, evidence: Evidence, *, flow: str = "bi-directional", more: tuple[tuple[str, str], ...] = ()) -> Reference:
+    """The mention of the service behind a URL, which is shown as it is. `flow`: inbound, bi-directional, or outbound, which is
+    telemetry; `more`: further attributes."""
+    host = host_of(url)
+    return Reference(
+        kind=Kind.SERVICE,
+        name=host,
+        role=Role.TELEMETRY if flow == "outbound" else Role.CALLS,
+        url=url,
+        provider=provider_of_host(host) or None,
+        attrs=(("flow", flow), *more),
+        evidence=evidence,
+    )
 
 
 def client_of(qualified: str) -> str:

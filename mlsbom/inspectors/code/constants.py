@@ -91,18 +91,8 @@ def _checkpoints(code: Code) -> Iterator[Reference]:
             if zoo := _ZOO.match(written.text):
                 yield Reference(kind=Kind.MODEL, name=zoo[2], role=Role.USED, hub=zoo[1], evidence=where)
             elif (url := shown_url(written)) and written.whole and _WEIGHTS.search(url) and not providers.is_loopback(url):
-                host = providers.host_of(url)
-                provider = providers.provider_of_host(host) or None
                 found = hubnames.hub_name(url)
                 name, hub = (found.repository, "huggingface") if found else (url, "other")
                 yield Reference(kind=Kind.MODEL, name=name, role=Role.USED, url=url, hub=hub, evidence=where)
                 if found is None:
-                    yield Reference(
-                        kind=Kind.SERVICE,
-                        name=host,
-                        role=Role.CALLS,
-                        url=url,
-                        provider=provider,
-                        attrs=(("flow", "inbound"),),
-                        evidence=where,
-                    )
+                    yield providers.service(url, where, flow="inbound")

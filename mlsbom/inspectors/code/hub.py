@@ -254,15 +254,7 @@ def data_url(call: Call, node: ast.expr, written: Written) -> Iterator[Reference
     elif providers.URL.match(url) and written.whole and providers.host_of(url):
         shown = providers.safe_url(url)
         yield Reference(kind=Kind.DATASET, name=shown, role=Role.USED, url=shown, hub="other", evidence=call.evidence(node, written.sure))
-        yield Reference(
-            kind=Kind.SERVICE,
-            name=providers.host_of(url),
-            role=Role.CALLS,
-            url=shown,
-            provider=providers.provider_of_host(providers.host_of(url)) or None,
-            attrs=(("flow", "inbound"),),
-            evidence=call.evidence(node, written.sure),
-        )
+        yield providers.service(shown, call.evidence(node, written.sure), flow="inbound")
 
 
 def _by_class(call: Call) -> Iterator[Reference]:

@@ -19,7 +19,7 @@ from mlsbom.formats.located import Located
 from mlsbom.inspectors import Context, Yield, providers
 from mlsbom.inspectors.code.calls import Code
 from mlsbom.inspectors.code.references import of_code
-from mlsbom.model import Evidence, Kind, Reference, Role, Rule, Shortfall, Status, Technique
+from mlsbom.model import Evidence, Reference, Rule, Shortfall, Status, Technique
 from mlsbom.patterns import late
 
 RULES: tuple[Rule, ...] = ()
@@ -113,14 +113,6 @@ def _downloads(command: str, line: int) -> Iterator[Reference]:
     """The services that `wget` and `curl` in a cell ask."""
     if re.match(r"\s*(?:wget|curl|aria2c)\b", command):
         for url in re.findall(r"https?://[^\s\"'$<>|;&]+", command):
-            host = providers.host_of(url)
-            if host and not providers.is_loopback(url):
-                yield Reference(
-                    kind=Kind.SERVICE,
-                    name=host,
-                    role=Role.CALLS,
-                    url=providers.safe_url(url),
-                    provider=providers.provider_of_host(host) or None,
-                    attrs=(("flow", "inbound"),),
-                    evidence=Evidence(line=line or None, technique=Technique.SOURCE, confidence=0.9),
-                )
+            if providers.host_of(url) and not providers.is_loopback(url):
+                evidence = Evidence(line=line or None, technique=Technique.SOURCE, confidence=0.9)
+                yield providers.service(providers.safe_url(url), evidence, flow="inbound")

@@ -195,24 +195,15 @@ def _body_model(call: Call) -> tuple[Written, ast.expr] | None:
 def _service(
     call: Call, node: ast.expr | None, url: str, written: Written, *, inbound: bool = False, telemetry: bool = False
 ) -> Iterator[Reference]:
-    host = providers.host_of(url)
-    if not host or (providers.is_loopback(url) and not telemetry):
+    if not providers.host_of(url) or (providers.is_loopback(url) and not telemetry):
         return
-    told = telemetry or providers.is_telemetry(url)
-    attrs: list[tuple[str, str]] = [("flow", "inbound" if inbound and not told else "outbound" if told else "bi-directional")]
+    flow = "outbound" if telemetry or providers.is_telemetry(url) else "inbound" if inbound else "bi-directional"
+    more: list[tuple[str, str]] = []
     if call.given("auth", "token", "api_key") or _has_authorization(call):
-        attrs.append(("authenticated", "true"))
+        more.append(("authenticated", "true"))
     if call.keyword("verify") is not None and not call.given("verify"):
-        attrs.append(("verify", "false"))
-    yield Reference(
-        kind=Kind.SERVICE,
-        name=host,
-        role=Role.TELEMETRY if told else Role.CALLS,
-        url=url,
-        provider=providers.provider_of_host(host) or None,
-        attrs=tuple(attrs),
-        evidence=call.evidence(node, written.sure),
-    )
+        more.append(("verify", "false"))
+    yield providers.service(url, call.evidence(node, written.sure), flow=flow, more=tuple(more))
 
 
 def _has_authorization(call: Call) -> bool:
@@ -227,8 +218,7 @@ def _has_authorization(call: Call) -> bool:
 def _named(call: Call, node: ast.expr, url: str, written: Written) -> Iterator[Reference]:
     """The model or data set that a URL names: of an inference service, or a file on the hub."""
     if (model := providers.hosted_in(url)) is not None:
-        host = providers.host_of(url)
-        if providers.provider_of_host(host) == "huggingface" and "/" in model:
+        if providers.provider_of_host(providers.host_of(url)) == "huggingface" and "/" in model:
             yield Reference(
                 kind=Kind.MODEL,
                 name=model,
@@ -238,15 +228,7 @@ def _named(call: Call, node: ast.expr, url: str, written: Written) -> Iterator[R
                 evidence=call.evidence(node, written.sure),
             )
             return
-        yield Reference(
-            kind=Kind.MODEL,
-            name=model,
-            role=Role.HOSTED,
-            provider=providers.provider_of_host(host) or None,
-            url=url,
-            hub="hosted",
-            evidence=call.evidence(node, written.sure),
-        )
+        yield providers.hosted(model, url, call.evidence(node, written.sure))
     elif (found := hubnames.hub_name(url)) is not None and re.search(r"/(?:resolve|blob|raw)/", url):
         yield hubnames.reference(found, call.evidence(node, written.sure))
 

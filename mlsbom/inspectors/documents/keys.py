@@ -228,7 +228,7 @@ class Reading(Struct, frozen=True, kw_only=True):
             if words.DATA_FILE.search(text.split("?")[0]) and not providers.is_loopback(text):
                 url = providers.safe_url(text)
                 yield Reference(kind=Kind.DATASET, name=url, role=role, url=url, hub="other", evidence=at(value))
-                yield _service(value, url, telemetry=False)
+                yield providers.service(url, at(value))
             return
         parts = [w.strip() for w in text.split(",")] if self.factory and key in ("dataset", "eval_dataset", "datasets") else [text]
         for word in parts:
@@ -260,27 +260,7 @@ class Reading(Struct, frozen=True, kw_only=True):
             )
         )
         if meant or near:
-            yield _service(value, url, telemetry=bool(words.TELEMETRY.search(key)) or providers.is_telemetry(url))
+            told = words.TELEMETRY.search(key) or providers.is_telemetry(url)
+            yield providers.service(url, at(value), flow="outbound" if told else "bi-directional")
             if (model := providers.hosted_in(url)) is not None:
-                yield Reference(
-                    kind=Kind.MODEL,
-                    name=model,
-                    role=Role.HOSTED,
-                    provider=providers.provider_of_host(host) or None,
-                    url=url,
-                    hub="hosted",
-                    evidence=at(value),
-                )
-
-
-def _service(value: Located, url: str, *, telemetry: bool) -> Reference:
-    host = providers.host_of(url)
-    return Reference(
-        kind=Kind.SERVICE,
-        name=host,
-        role=Role.TELEMETRY if telemetry else Role.CALLS,
-        url=url,
-        provider=providers.provider_of_host(host) or None,
-        attrs=(("flow", "outbound" if telemetry else "bi-directional"),),
-        evidence=at(value),
-    )
+                yield providers.hosted(model, url, at(value))
