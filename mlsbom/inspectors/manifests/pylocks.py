@@ -143,6 +143,16 @@ def _files(*groups: Any) -> tuple[str, ...]:
     return tuple(out)
 
 
+def _needs(row: dict[str, Any]) -> list[str]:
+    """What a package asks for, where `dependencies` is a list of tables with a `name`."""
+    needs = row.get("dependencies")
+    return [
+        d["name"]
+        for d in (needs if isinstance(needs, list) else [])
+        if isinstance(d, dict) and isinstance(d.get("name"), str) and names.valid(d["name"], "pypi")
+    ]
+
+
 def _uv(row: dict[str, Any]) -> _Locked:
     entry = _Locked(row["name"], _text(row, "version"), hashes=_files(row.get("sdist"), row.get("wheels") or []))
     source = _table(row, "source")
@@ -159,12 +169,7 @@ def _uv(row: dict[str, Any]) -> _Locked:
         if path is not None:
             entry.source, entry.ref = "editable" if "editable" in source else "path", path
             entry.project = path == "."
-    needs = row.get("dependencies")
-    entry.needs = [
-        d["name"]
-        for d in (needs if isinstance(needs, list) else [])
-        if isinstance(d, dict) and isinstance(d.get("name"), str) and names.valid(d["name"], "pypi")
-    ]
+    entry.needs = _needs(row)
     return entry
 
 
@@ -230,12 +235,7 @@ def _pylock(row: dict[str, Any]) -> _Locked:
         entry.source, entry.ref = (
             ("url", _text(row, "archive", "url")) if _text(row, "archive", "url") else ("path", _text(row, "archive", "path"))
         )
-    needs = row.get("dependencies")
-    entry.needs = [
-        d["name"]
-        for d in (needs if isinstance(needs, list) else [])
-        if isinstance(d, dict) and isinstance(d.get("name"), str) and names.valid(d["name"], "pypi")
-    ]
+    entry.needs = _needs(row)
     return entry
 
 
