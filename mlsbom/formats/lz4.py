@@ -91,12 +91,7 @@ def expand_block(block: bytes, window: bytes = b"", limit: int = BLOCK_MAX) -> b
             at += 1
             count = token >> 4
             if count == 15:
-                while True:
-                    more = block[at]
-                    at += 1
-                    count += more
-                    if more != 255:
-                        break
+                count, at = _extended(block, at)
             out += block[at : at + count]
             at += count
             if at >= end:
@@ -105,12 +100,7 @@ def expand_block(block: bytes, window: bytes = b"", limit: int = BLOCK_MAX) -> b
             at += 2
             count = token & 15
             if count == 15:
-                while True:
-                    more = block[at]
-                    at += 1
-                    count += more
-                    if more != 255:
-                        break
+                count, at = _extended(block, at)
             count += 4
             if not 0 < offset <= len(out):
                 raise Malformed("an lz4 match reaches before the data")
@@ -120,6 +110,15 @@ def expand_block(block: bytes, window: bytes = b"", limit: int = BLOCK_MAX) -> b
     except IndexError:
         raise Malformed("an lz4 block ends early") from None
     return bytes(out[start:])
+
+
+def _extended(block: bytes, at: int) -> tuple[int, int]:
+    """A length of 15 or more and where it ends: 15 and all bytes up to the first that is not 255. Raises IndexError at the block's end."""
+    count = 15
+    while block[at] == 255:
+        count += 255
+        at += 1
+    return count + block[at], at + 1
 
 
 def _copy(out: bytearray, offset: int, count: int) -> None:
