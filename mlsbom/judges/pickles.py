@@ -254,44 +254,29 @@ class StreamJudge:
     # --- changes and what is kept ------------------------------------------------------------------------------------------------
 
     def _change(self, change: Change) -> Iterator[Note]:
+        because = self._shadowing(change)
+        if because:
+            yield Note(
+                rule="PICKLE-SHADOWING",
+                because=because,
+                severity="high",
+                offset=change.offset,
+                sure=self.sure,
+                name=show(change.target, self.folder, 120) if isinstance(change.target, Name) else "",
+            )
+
+    def _shadowing(self, change: Change) -> str | None:
+        """What a change does to something that is not this file's own; None for a change of what the file makes."""
         target = change.target
         said = f"{_VERBS[change.op]} {show(target, None, 80)}"
         if isinstance(target, Name):
-            yield Note(
-                rule="PICKLE-SHADOWING",
-                because=f"{said}, which is there already: {show(change.value, self.folder, 120)}",
-                severity="high",
-                offset=change.offset,
-                sure=self.sure,
-                name=show(target, self.folder, 120),
-            )
-            return
+            return f"{said}, which is there already: {show(change.value, self.folder, 120)}"
         if isinstance(target, Call):
             swapped = next((k for k in attributes(change.value) if k in SWAPS), None) if change.op == "build" else None
             if swapped:
-                yield Note(
-                    rule="PICKLE-SHADOWING",
-                    because=f"sets {swapped} of {show(target.fn, None, 80)}",
-                    severity="high",
-                    offset=change.offset,
-                    sure=self.sure,
-                )
-            elif self._is_shared(target):
-                yield Note(
-                    rule="PICKLE-SHADOWING",
-                    because=f"{said}, which is looked up and not made by this file",
-                    severity="high",
-                    offset=change.offset,
-                    sure=self.sure,
-                )
-        elif isinstance(target, Extension | Persistent):
-            yield Note(
-                rule="PICKLE-SHADOWING",
-                because=f"{said}, which this file does not make",
-                severity="high",
-                offset=change.offset,
-                sure=self.sure,
-            )
+                return f"sets {swapped} of {show(target.fn, None, 80)}"
+            return f"{said}, which is looked up and not made by this file" if self._is_shared(target) else None
+        return f"{said}, which this file does not make" if isinstance(target, Extension | Persistent) else None
 
     def _is_shared(self, target: Call) -> bool:
         """Whether a call returns something that is there already instead of a fresh value."""
@@ -324,22 +309,13 @@ class StreamJudge:
             note: dict[str, Any] = {"offset": name.offset, "sure": self.sure, "name": judged.name}
             if judged.traversal:
                 yield Note(rule="PICKLE-TRAVERSAL", because=f"imports {judged.name}: {judged.why}", severity="high", **note)
-            elif judged.kind is Kind.DANGEROUS:
-                yield Note(
-                    rule="PICKLE-DANGEROUS-STATE",
-                    because=f"{'keeps' if stored else 'imports and drops'} {judged.name}: {judged.why}",
-                    severity="high" if stored else "medium",
-                    **note,
-                )
-            elif judged.closed and stored:
-                yield Note(
-                    rule="PICKLE-DANGEROUS-STATE",
-                    because=f"keeps {judged.name}: {judged.why}",
-                    severity="medium" if judged.closed == "standard" else "low",
-                    **note,
-                )
-            elif judged.closed:
-                yield Note(rule="PICKLE-DANGEROUS-STATE", because=f"imports and drops {judged.name}: {judged.why}", severity="low", **note)
+            elif judged.kind is Kind.DANGEROUS or judged.closed:
+                if judged.kind is Kind.DANGEROUS:
+                    severity = "high" if stored else "medium"
+                else:
+                    severity = "medium" if stored and judged.closed == "standard" else "low"
+                because = f"{'keeps' if stored else 'imports and drops'} {judged.name}: {judged.why}"
+                yield Note(rule="PICKLE-DANGEROUS-STATE", because=because, severity=severity, **note)
             elif judged.kind is Kind.UNKNOWN:
                 yield Note(
                     rule="PICKLE-UNKNOWN-CALLABLE",
