@@ -10,12 +10,11 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import ExitStack
 
 from msgspec import Struct, field
 
 from mlsbom import __version__
-from mlsbom.blob import BytesBlob
+from mlsbom.blob import Blob, BytesBlob
 from mlsbom.budget import Budget
 from mlsbom.collect.driver import Driver
 from mlsbom.collect.hashing import DigestCache, Digests, Hashers, cache_path, digest, responsive
@@ -149,22 +148,25 @@ class _Collection:
         budget = Budget(entry.size, deadline=self.deadline)
         try:
             budget.check()
-            with ExitStack() as stack:
-                blob = stack.enter_context(self.source.open(entry))
-                digests: Digests = entry.computed or entry.declared
-                if self.source.local and entry.size <= SMALL:
-                    data = blob.data(SMALL)
-                    digests = tuple((a, hashlib.new(a, data).hexdigest()) for a in _algorithms(self.options.algorithms, more))
-                    blob = BytesBlob(data, blob.name)
-                formats = self.driver.identify(blob, place)
-                by = "computed" if self.source.local or entry.computed else "declared"
-                self.artifacts[entry.path] = Artifact(path=entry.path, size=entry.size, digests=digests, formats=formats, digest_by=by)
-                self.driver.inspect(blob, place, formats, budget)
-                if not blob.near:
-                    self.driver.record(place, "walk", Shortfall(status=Status.OPAQUE, reason=WEIGHTS_AFAR))
+            if isinstance(self.source, LocalSource) and entry.size <= SMALL:
+                data = self.source.whole(entry)
+                made = tuple((a, _hash(a, data)) for a in (_algorithms(self.options.algorithms, more) if more else self.options.algorithms))
+                self.read(entry, place, BytesBlob(data, entry.path.rpartition("/")[2]), made, budget)
+            else:
+                with self.source.open(entry) as blob:
+                    self.read(entry, place, blob, entry.computed or entry.declared, budget)
         except ReadError as e:
             self.driver.shortfall(place, "walk", e)
             self.artifacts.setdefault(entry.path, Artifact(path=entry.path, size=entry.size, digests=entry.declared, digest_by="declared"))
+
+    def read(self, entry: Entry, place: Place, blob: Blob, digests: Digests, budget: Budget) -> None:
+        """Identify and inspect the bytes of one entry."""
+        formats = self.driver.identify(blob, place)
+        by = "computed" if self.source.local or entry.computed else "declared"
+        self.artifacts[entry.path] = Artifact(path=entry.path, size=entry.size, digests=digests, formats=formats, digest_by=by)
+        self.driver.inspect(blob, place, formats, budget)
+        if not blob.near:
+            self.driver.record(place, "walk", Shortfall(status=Status.OPAQUE, reason=WEIGHTS_AFAR))
 
     def read_as(self) -> None:
         """Work through what inspectors asked to be read under another format, each (place, format) once."""
@@ -250,6 +252,10 @@ class _Collection:
         return Survey(
             target=target, tool=tool, artifacts=tuple(artifacts), observed=self.driver.sorted_facts(), created=self.options.created
         )
+
+
+def _hash(algorithm: str, data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest() if algorithm == "sha256" else hashlib.new(algorithm, data).hexdigest()
 
 
 def _order(entry: Entry) -> bytes:

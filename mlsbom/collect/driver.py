@@ -16,6 +16,7 @@ import msgspec
 
 from mlsbom.blob import Blob
 from mlsbom.budget import Budget
+from mlsbom.collect.triggers import Triggers
 from mlsbom.errors import BudgetExceeded, PackError, ReadError
 from mlsbom.formats import FAMILY
 from mlsbom.formats.identify import identify
@@ -64,9 +65,9 @@ class Driver:
         self._sketch = sketch
         self._asked_once: set[tuple[str, str]] = set()
         self._worst: dict[str, Status] = {}
-        self._used: dict[str, Row] = {}
         self._bundles: list[tuple[str, Bundle]] = []
         self._table = table()
+        self._triggers: Triggers | None = None
 
     def record(self, place: Place, by: str, fact: AnyFact) -> None:
         """Keep one fact."""
@@ -93,16 +94,15 @@ class Driver:
     def inspect(self, blob: Blob, place: Place, formats: tuple[str, ...], budget: Budget, only: str = "") -> None:
         """Run every inspector that wants this blob. `only`: as if it had this format and no name."""
         rows = self._table.find(formats, "" if only else place.member or place.path)
-        ran = False
+        if place.member:
+            rows = [r for r in rows if r.members]
+        asked = frozenset([r.name for r in rows if r.triggers])
+        hits = self._hits(asked, blob, place) if asked else asked
+        context = Context(packs=self.packs, budget=budget, path=place.path, member=place.member, formats=formats)
         tables: list[TensorTable] = []
         for row in rows:
-            if place.member and not row.members:
-                continue
-            if row.triggers and not self._triggered(row, blob, place):
-                ran = True
-                continue
-            ran = True
-            self._run(row, blob, place, formats, budget, tables)
+            if not row.triggers or row.name in hits:
+                self._run(row, blob, place, context, tables)
         if tables and self._sketch and blob.near and not place.member:
             self._fingerprint(blob, place, formats, tables, budget)
         suffix = (place.member or place.path).rsplit(".", 1)[-1].lower()
@@ -116,31 +116,30 @@ class Driver:
                 )
             else:
                 self.record(place, "identify", Shortfall(status=Status.OPAQUE, reason="no reader for this format (unknown)"))
-        elif not ran and FAMILY.get(formats[0] if formats else "", "") not in READ_BY_NATURE:
+        elif not rows and FAMILY.get(formats[0] if formats else "", "") not in READ_BY_NATURE:
             self.record(place, "identify", Shortfall(status=Status.OPAQUE, reason=f"no reader for this format ({', '.join(formats)})"))
 
-    def _triggered(self, row: Row, blob: Blob, place: Place) -> bool:
+    def _hits(self, asked: frozenset[str], blob: Blob, place: Place) -> frozenset[str]:
+        """Those of the asked rows whose triggers occur; where the bytes cannot be had, none, and each row says so."""
+        if is_vocabulary(blob.name, blob.size):
+            return frozenset()
+        reach = TRIGGER_WINDOW if blob.near else len(blob.head)
         try:
-            reach = TRIGGER_WINDOW if blob.near else len(blob.head)
             window = blob.data(reach) if blob.size <= reach else blob.read_at(0, reach)
         except ReadError as e:
-            self.shortfall(place, row.name, e)
-            return False
-        if is_vocabulary(blob.name, blob.size):
-            return False
-        for trigger in row.triggers:  # noqa: SIM110 - a plain loop: a generator costs more than the search
-            if trigger in window:
-                return True
-        return False
+            for name in sorted(asked):
+                self.shortfall(place, name, e)
+            return frozenset()
+        if self._triggers is None:
+            self._triggers = Triggers(self._table.rows)
+        return self._triggers.hits(window, asked)
 
-    def _run(self, row: Row, blob: Blob, place: Place, formats: tuple[str, ...], budget: Budget, tables: list[TensorTable]) -> None:
-        self._used[row.name] = row
-        context = Context(packs=self.packs, budget=budget, path=place.path, member=place.member, formats=formats)
+    def _run(self, row: Row, blob: Blob, place: Place, context: Context, tables: list[TensorTable]) -> None:
         try:
             module = _module(row.module)
             for item in module.inspect(blob, context):
                 if isinstance(item, Member):
-                    self._member(item, place, budget)
+                    self._member(item, place, context.budget)
                 elif isinstance(item, ReadAs):
                     self._ask(item, place)
                 else:
@@ -188,7 +187,7 @@ class Driver:
     def _fingerprint(self, blob: Blob, place: Place, formats: tuple[str, ...], tables: list[TensorTable], budget: Budget) -> None:
         """The one stage that reads tensor bytes a second time, and only where the registry knows a shape."""
         try:
-            sketch = importlib.import_module("mlsbom.lineage.sketch").sketch
+            sketch = _module("mlsbom.lineage.sketch").sketch
             for fact in sketch(blob, formats, tuple(tables), self.packs, budget):
                 self.record(place, "lineage.sketch", fact)
         except ReadError as e:

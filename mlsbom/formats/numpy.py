@@ -11,6 +11,7 @@ from msgspec import Struct
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
 from mlsbom.formats.pickle.arrays import dtype_of_code
+from mlsbom.patterns import late
 
 MAGIC: Final = b"\x93NUMPY"
 HEADER_LIMIT: Final = 1 << 20
@@ -65,10 +66,19 @@ def read_npy(blob: Blob) -> Npy:
     )
 
 
+_USUAL = late(
+    r"\{'descr': '([<>|=]?[A-Za-z]\d{0,9})', 'fortran_order': (True|False), "
+    r"'shape': \(((?:(?:0|[1-9]\d{0,18}),(?: (?:0|[1-9]\d{0,18}),)*(?: (?:0|[1-9]\d{0,18}))?)?)\), \}\s*\Z"
+)
+
+
 def _literal(text: str) -> Any:
-    """The header's value. Python 2 wrote `10L`."""
+    """The header's value; as NumPy writes it for a plain array, without a syntax tree. Python 2 wrote `10L`."""
     import re
 
+    if usual := _USUAL.match(text):
+        shape = tuple(int(n) for n in usual[3].split(",") if n)
+        return {"descr": usual[1], "fortran_order": usual[2] == "True", "shape": shape}
     try:
         return ast.literal_eval(re.sub(r"(?<=\d)L\b", "", text.strip()))
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):

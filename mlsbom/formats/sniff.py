@@ -7,6 +7,7 @@ both fit. Truncated files are recognised too; nothing large is read.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 
 from msgspec import Struct
@@ -84,9 +85,16 @@ def protobuf_kind(blob: Blob, name: str = "") -> str | None:
     top = _heads(blob, 0, blob.size)
     if not top:
         return None
-    fitting = [s for s in _SCHEMAS if _fits(blob, top, s)]
+    fitting = [s for s in _beginning(top[0].number, top[0].wire) if _fits(blob, top, s)]
     kind = next((s.name for s in fitting if name.endswith(s.suffixes)), fitting[0].name if fitting else None)
     return "mediapipe" if kind == "graph-def" and _is_mediapipe(blob, top[0]) else kind
+
+
+@cache
+def _beginning(number: int, wire: int) -> tuple[_Schema, ...]:
+    """The schemas of which a message can begin with this field: few, and `_fits` asks the same of the rest of it."""
+    first = _Head(number, wire, 0, 0)
+    return tuple(s for s in _SCHEMAS if s.name == "cntk" or _right(first, s.fields) or (number >= s.open_from and wire == 2))
 
 
 def _is_mediapipe(blob: Blob, first: _Head) -> bool:

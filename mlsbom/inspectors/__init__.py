@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from mlsbom.model import AnyFact, Rule
 from mlsbom.patterns import late
@@ -91,17 +91,18 @@ class Inspector(Protocol):
         ...
 
 
-class Table(Struct):
+class Table:
     """All rows, indexed by format and name; `find` gives those that apply, in table order."""
 
-    rows: tuple[Row, ...]
-    _formats: dict[str, list[int]] = field(default_factory=dict)
-    _exact: dict[str, list[int]] = field(default_factory=dict)
-    _suffix: dict[str, list[int]] = field(default_factory=dict)
-    _globs: dict[str, list[tuple[re.Pattern[str], int]]] = field(default_factory=dict)  # by the extension that a glob ends in, "" for none
-
-    def __post_init__(self) -> None:
-        for n, row in enumerate(self.rows):
+    def __init__(self, rows: tuple[Row, ...]) -> None:
+        self.rows = rows
+        self._formats: dict[str, list[int]] = {}
+        self._exact: dict[str, list[int]] = {}
+        self._suffix: dict[str, list[int]] = {}
+        self._globs: dict[str, list[tuple[str, int]]] = {}  # by the extension that a glob ends in, "" for none
+        self._any: dict[str, re.Pattern[str]] = {}  # fits where one of these globs does
+        self._usual: dict[tuple[tuple[str, ...], str], tuple[frozenset[int], list[Row]]] = {}
+        for n, row in enumerate(rows):
             for f in row.formats:
                 self._formats.setdefault(f, []).append(n)
             for name in row.names:
@@ -113,27 +114,30 @@ class Table(Struct):
                     self._exact.setdefault(name, []).append(n)
                 else:
                     self._glob(name, n)
+        for extension, globs in self._globs.items():
+            self._any[extension] = late("|".join(f"(?:{pattern})" for pattern, _ in globs))
 
     def _glob(self, name: str, n: int) -> None:
         tail = re.split(r"[*?\]/]", name)[-1]
         extension = tail[tail.rfind(".") :] if "." in tail else ""
-        self._globs.setdefault(extension, []).append((late(r"(?:.*/)?" + fnmatch.translate(name)), n))
+        self._globs.setdefault(extension, []).append((r"(?:.*/)?" + fnmatch.translate(name), n))
 
     def find(self, formats: tuple[str, ...], path: str) -> list[Row]:
         """The rows for a blob of these formats at this path (or member path)."""
-        hits: set[int] = set()
-        for f in formats:
-            hits.update(self._formats.get(f, ()))
         lower = path.lower()
-        base = lower.rsplit("/", 1)[-1]
-        hits.update(self._exact.get(base, ()))
+        base = lower.rpartition("/")[2]
+        last = base.rfind(".")
+        extension = base[last:] if last >= 0 else ""
+        usual = self._usual.get((formats, extension))
+        if usual is None:
+            numbers = frozenset(n for f in formats for n in self._formats.get(f, ())) | frozenset(self._suffix.get(extension, ()))
+            usual = self._usual[formats, extension] = (numbers, [self.rows[n] for n in sorted(numbers)])
+        more = set(self._exact.get(base, ()))
         at = base.find(".")
-        while at >= 0:
-            hits.update(self._suffix.get(base[at:], ()))
+        while at < last:
+            more.update(self._suffix.get(base[at:], ()))
             at = base.find(".", at + 1)
-        extension = base[base.rfind(".") :] if "." in base else ""
         for bucket in (extension, "") if extension else ("",):
-            for pattern, n in self._globs.get(bucket, ()):
-                if n not in hits and pattern.fullmatch(lower):
-                    hits.add(n)
-        return [self.rows[n] for n in sorted(hits)]
+            if bucket in self._any and self._any[bucket].fullmatch(lower):
+                more.update(n for pattern, n in self._globs[bucket] if re.fullmatch(pattern, lower))
+        return [self.rows[n] for n in sorted(usual[0] | more)] if more - usual[0] else usual[1]

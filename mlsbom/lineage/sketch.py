@@ -33,6 +33,8 @@ def sketch(blob: Blob, formats: tuple[str, ...], tables: tuple[TensorTable, ...]
 
     sizes = [(n, times) for table in tables for n, times in _elements(table)]
     present = {n for n, _ in sizes}
+    if present.isdisjoint(packs.loaded("lineage-elements", _known)):
+        return
     counts: set[int] = set()
     for model in models(packs).values():
         shared = present.intersection(model.elements)
@@ -67,6 +69,13 @@ def sketch(blob: Blob, formats: tuple[str, ...], tables: tuple[TensorTable, ...]
                 technique=Technique.BINARY, confidence=1.0, note=f"{len(made.hashed)} value hashes, {len(made.matrices)} matrices"
             ),
         )
+
+
+def _known(packs: Packs) -> frozenset[int]:
+    """The value counts of all registered models: most files share none, and one look says so."""
+    from mlsbom.lineage.known import models
+
+    return frozenset(n for model in models(packs).values() for n in model.elements)
 
 
 def _elements(table: TensorTable) -> Iterator[tuple[int, int]]:

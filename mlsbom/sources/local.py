@@ -131,6 +131,21 @@ class LocalSource:
         finally:
             os.close(descriptor)
 
+    def whole(self, entry: Entry) -> bytes:
+        """All bytes of a small file: what `open` would show, without a blob on an open file."""
+        descriptor = self.descriptor(entry)
+        try:
+            data = os.read(descriptor, entry.size)
+            while len(data) < entry.size and (more := os.read(descriptor, entry.size - len(data))):
+                data += more
+        except OSError as e:
+            raise Unreadable(f"cannot be read: {e.strerror}", offset=0) from e
+        finally:
+            os.close(descriptor)
+        if len(data) != entry.size:
+            raise Unreadable(f"{len(data)} of {entry.size} bytes could be read: changed while read?")
+        return data
+
     def descriptor(self, entry: Entry) -> int:
         """An open descriptor of a file entry, for the caller to close."""
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | (0 if entry.kind == "symlink" else os.O_NOFOLLOW)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
 
@@ -148,18 +147,22 @@ def scan(text: str) -> dict[str, Found]:
     if "import" not in blank:
         return found
     blank = "\n" + blank  # so that every statement has something before it; lines then count from 0
-    ends: list[int] | None = None
+    lines = "\n" + text  # strings are blank, and so are the line ends in them
+    line, counted = 0, 0
     for m in _STATEMENT.finditer(blank):
+        end = m.end("before")
+        line += lines.count("\n", counted, end)
+        counted = end
+        if m["before"] == "\n" and blank[end] not in _BLANKS:  # nearly every import
+            _collect(found, m, blank, line, False)
+            continue
         row_start = blank.rfind("\n", 0, m.start() + 1) + 1
         first = row_start
         while blank[first : first + 1] in _BLANKS:
             first += 1
         if m["before"] != "\n" and (first > row_start or ":" in blank[row_start : m.start() + 1]):
             raise Unsure  # `if x: import y`
-        optional = first > row_start and _in_function(blank, row_start)
-        if ends is None:
-            ends = [n.start() for n in re.finditer("\n", "\n" + text)]
-        _collect(found, m, blank, bisect_right(ends, m.end("before")), optional)
+        _collect(found, m, blank, line, first > row_start and _in_function(blank, row_start))
     return found
 
 
@@ -177,6 +180,9 @@ def _collect(found: dict[str, Found], m: re.Match[str], blank: str, line: int, o
     if m["module"]:
         module = m["module"]
         if not module.startswith("."):
+            known = found.get(module.split(".", 1)[0])
+            if known is not None and not known.optional and known.line <= line and module in known.modules and module not in _NAMESPACES:
+                return
             _add(found, module.split(".", 1)[0], _members(module, blank[m.end() :]), line, optional)
         return
     for part in m["names"].split(","):

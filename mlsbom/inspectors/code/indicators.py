@@ -20,6 +20,7 @@ from mlsbom.model import Evidence, Mark, Rule, Shortfall, Status, Technique
 from mlsbom.packages import waves
 from mlsbom.packages.indicators import literals
 from mlsbom.patterns import late
+from mlsbom.search import Strings
 
 RULES: tuple[Rule, ...] = ()
 MOST: Final = 1000
@@ -51,10 +52,10 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     if is_vocabulary(blob.name, blob.size):
         return
     try:
-        wanted = context.packs.loaded("indicator-literals", _literals)
+        wanted = context.packs.loaded("indicator-literals", Wanted)
     except PackError as e:
         yield Shortfall(status=Status.FAILED, reason=f"strings of known waves not looked for: {e}")
-        wanted = {}
+        wanted = Wanted()
     seen: set[tuple[str, bytes]] = set()
     keep_hosts = blob.size <= LARGEST and not _DATA & set(context.formats)
     for start, low in _pieces(blob):
@@ -73,9 +74,18 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
             yield Mark(kind=kind, text=text.decode("latin-1"), evidence=evidence)
 
 
-def _literals(packs: Packs) -> dict[bytes, bool]:
-    """The strings of the waves. True where a string is a single word, which then has to stand alone."""
-    return {text.encode(): re.fullmatch(r"[\w-]+", text) is not None for text in literals(waves.load(packs).values())}
+class Wanted:
+    """The strings of the waves, and the spellings that make an address harmless. `word`: a single word, which has to stand alone."""
+
+    def __init__(self, packs: Packs | None = None) -> None:
+        texts = literals(waves.load(packs).values()) if packs else ()
+        self.word = {text.encode(): re.fullmatch(r"[\w-]+", text) is not None for text in texts}
+        self._strings = Strings([*self.word, *(odd for odd, _ in _HARMLESS)])
+
+    def of(self, low: bytes) -> tuple[bool, list[bytes]]:
+        """Whether a text has harmless spellings, and which strings of the waves it has."""
+        found = self._strings.found(low)
+        return any(odd in found for odd, _ in _HARMLESS) if found else False, sorted(found & self.word.keys())
 
 
 def _pieces(blob: Blob) -> Iterator[tuple[int, bytes]]:
@@ -89,23 +99,26 @@ def _pieces(blob: Blob) -> Iterator[tuple[int, bytes]]:
         start += PIECE
 
 
-def _found(low: bytes, wanted: dict[bytes, bool], keep_hosts: bool) -> Iterator[tuple[str, bytes, int]]:
+def _found(low: bytes, wanted: Wanted, keep_hosts: bool) -> Iterator[tuple[str, bytes, int]]:
     """(kind, text, offset) of every mark, spellings that were made harmless (`hxxp`, `[.]`) included."""
-    texts = [low]
-    if any(odd in low for odd, _ in _HARMLESS):
+    harmless, present = wanted.of(low)
+    texts = [(low, present)]
+    if harmless:
         plain = low
         for odd, meant in _HARMLESS:
             plain = plain.replace(odd, meant)
-        texts.append(plain)
-    for text in texts:
-        for literal, word in wanted.items():
+        texts.append((plain, wanted.of(plain)[1]))
+    for text, present in texts:
+        for literal in present:
             at = text.find(literal)
-            if at >= 0 and not (word and _inside_word(text, at, at + len(literal))):
+            while at >= 0 and wanted.word[literal] and _inside_word(text, at, at + len(literal)):
+                at = text.find(literal, at + 1)
+            if at >= 0:
                 yield "literal", literal, at
         if not keep_hosts:
             continue
         yield from (("host", m[1], m.start(1)) for m in _URL.finditer(text) if m[1] not in _QUIET and len(m[1]) < 254)
-        for m in _QUOTED.finditer(text):
+        for m in _QUOTED.finditer(text) if b"." in text else ():
             if _is_host(m[1]):
                 yield "host", m[1], m.start(1)
         for m in _ADDRESS_TAIL.finditer(text):

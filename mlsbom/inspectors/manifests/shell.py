@@ -37,6 +37,8 @@ _PART = late(
     r"""|(?P<plain>[^ \t\r\n\f\v'"\\;|&()`$]+|\$|&(?=>))|(?P<odd>['"\\])""",
     re.DOTALL,
 )
+_PLAIN_ROW = late(r"""([^'"\\;|&()`$<>#\n]+)(?=\n|\Z)""")
+_SPACED = late(r"[^ \t\r\f\v]+")
 _VARIABLE = late(r"\$(?:(\w+)|\{(\w+)(?:(:?[-+])([^{}]*))?\})")
 _ESCAPES = late(r"\\([\\\"$`\n])")
 _KEYWORDS: Final = frozenset(
@@ -84,6 +86,11 @@ def commands(text: str, line: int = 1, variables: Mapping[str, str] | None = Non
     at, end, count = 0, len(text), 0
     pending: list[str] = []
     while at < end and count < WORDS:
+        if not current and not pending and (plain := _PLAIN_ROW.match(text, at)):  # nothing but words: most rows of most files
+            current = [Word(w, line) for w in _SPACED.findall(plain[1])[: WORDS - count]]
+            count += len(current)
+            at = plain.end(1)
+            continue
         m = _TOKEN.match(text, at)
         if m is None or (m["sep"] is None and m.end() == at):
             if text[at] == "#":
