@@ -40,7 +40,7 @@ from mlsbom.policy.attestation import attestations
 from mlsbom.policy.inputs import baseline, vex
 from mlsbom.policy.profile import Profile
 from mlsbom.policy.profile import load as load_profile
-from mlsbom.resolve import ORDER, Asked
+from mlsbom.resolve import GRAPHLESS, ORDER, Asked
 from mlsbom.rulebook import remedy
 from mlsbom.sources import Source
 from mlsbom.survey.fold import fold
@@ -228,9 +228,11 @@ def _stale(profile: Profile | None, survey: Survey, today: date) -> tuple[str, .
 def resolve(survey: Survey, packs: Packs, asked: Asked) -> tuple[tuple[Observed, ...], Graph]:
     """Run the resolvers in order, each over the fold of those before. A pack that fails is a shortfall of the whole, never silence."""
     derived: list[Observed] = []
-    graph = fold(survey)
+    graph: Graph | None = None
     for name in ORDER:
         module = importlib.import_module(f"mlsbom.resolve.{name}")
+        if graph is None and name not in GRAPHLESS:
+            graph = fold(survey, tuple(derived))
         try:
             found = list(module.resolve(survey, graph, packs, asked))
         except PackError as e:
@@ -238,8 +240,8 @@ def resolve(survey: Survey, packs: Packs, asked: Asked) -> tuple[tuple[Observed,
         if found:
             derived.extend(found)
             if any(not isinstance(o.fact, JUDGEMENTS) for o in found):  # these change no component
-                graph = fold(survey, tuple(derived))
-    return tuple(derived), graph
+                graph = None
+    return tuple(derived), graph or fold(survey, tuple(derived))
 
 
 callable_module(__name__)

@@ -3,7 +3,7 @@
 A resolver is a module with
 
     RULES: tuple[Rule, ...]
-    def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterator[Observed]
+    def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterator[Observed]    # GRAPHLESS: Graph | None
 
 It is pure: no byte of the target, no network (unless `asked.online`), no clock. What it yields is marked with its name in `by` and is
 thrown away whole when asked again.
@@ -29,6 +29,8 @@ ORDER: Final[tuple[str, ...]] = (
     "licenses",
 )
 """Names of modules under mlsbom.resolve, in the order in which they run."""
+GRAPHLESS: Final = frozenset({"shards", "imports", "vulnerabilities", "confusion", "locks", "signatures"})
+"""Those that ask the facts alone, and are given None where no fold is at hand: a fold of a large target is made when it is needed."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):

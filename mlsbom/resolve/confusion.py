@@ -102,7 +102,7 @@ class _Index(Struct, frozen=True):
         return base.lower().endswith(_WIDE) and (not folder or path.startswith(folder + "/"))
 
 
-def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterator[Observed]:
+def resolve(survey: Survey, graph: Graph | None, packs: Packs, asked: Asked) -> Iterator[Observed]:
     """Findings per file; dependencies that only imports name are left to others."""
     found = [(o.place, o.fact) for o in survey.observed if isinstance(o.fact, Dependency) and not o.fact.via]
     indexes = [_index(o.place, o.fact) for o in survey.observed if isinstance(o.fact, Reference) and o.fact.role is Role.INDEX]

@@ -76,7 +76,7 @@ class Modules(Struct):
             folder = posixpath.dirname(folder)
 
 
-def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterator[Observed]:
+def resolve(survey: Survey, graph: Graph | None, packs: Packs, asked: Asked) -> Iterator[Observed]:
     """The undeclared packages, at each place that imports them."""
     imports = [(o.place, o.fact) for o in survey.observed if isinstance(o.fact, Import)]
     if not imports:

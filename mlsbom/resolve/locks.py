@@ -33,7 +33,7 @@ def manifest_of(lock: str) -> tuple[str, str] | None:
     return ("package.json", "npm") if base in _NPM else None
 
 
-def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterator[Observed]:
+def resolve(survey: Survey, graph: Graph | None, packs: Packs, asked: Asked) -> Iterator[Observed]:
     """Findings at the place of the lock; a lock without a package beside a manifest with some is a Shortfall: it may not have been read."""
     by_path: dict[str, list[Dependency]] = defaultdict(list)
     for o in survey.observed:

@@ -18,7 +18,7 @@ SIZE = Rule(id="MODEL-SHARD-SIZE", title="The files of a model are smaller than 
 RULES: tuple[Rule, ...] = (MISSING, OUTSIDE, SIZE)
 
 
-def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterator[Observed]:
+def resolve(survey: Survey, graph: Graph | None, packs: Packs, asked: Asked) -> Iterator[Observed]:
     """Findings about the index files of a survey, at the place of the index."""
     sizes = {a.path: a.size for a in survey.artifacts}
     for o in survey.observed:

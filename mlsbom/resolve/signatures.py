@@ -18,7 +18,7 @@ UNVERIFIABLE = Rule(id="SIGNATURE-UNVERIFIABLE", title="A signature could not be
 RULES: tuple[Rule, ...] = (INVALID, UNCOVERED, UNTRUSTED, UNVERIFIABLE)
 
 
-def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterator[Observed]:
+def resolve(survey: Survey, graph: Graph | None, packs: Packs, asked: Asked) -> Iterator[Observed]:
     """A SignatureVerdict for each signature and what it is over, and findings about those that do not hold."""
     found = [(o.place, o.fact) for o in survey.observed if isinstance(o.fact, Bundle) and not o.place.member]
     if found:

@@ -26,7 +26,7 @@ RULES: tuple[Rule, ...] = (VULNERABLE,)
 BY: Final = "vulnerabilities"
 
 
-def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterator[Observed]:
+def resolve(survey: Survey, graph: Graph | None, packs: Packs, asked: Asked) -> Iterator[Observed]:
     """A finding for each vulnerability of each release at each place that names it."""
     places: dict[Release, list[tuple[Place, Dependency]]] = defaultdict(list)
     for o in survey.observed:

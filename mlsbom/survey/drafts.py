@@ -36,6 +36,10 @@ def order(source: Source) -> tuple[Any, ...]:
     return (-source.confidence, source.path, source.member, source.line or 0, source.offset or 0, source.key or "")
 
 
+def _value_order(value: Value) -> tuple[Any, ...]:
+    return order(value.source)
+
+
 class Draft(Struct):
     """A component to be. `identity` is what makes it one: a purl, a digest, or name, version and unit."""
 
@@ -56,12 +60,12 @@ class Draft(Struct):
     specifiers: dict[tuple[Any, ...], Specifier] = field(default_factory=dict)
     evidence: dict[tuple[Any, ...], Source] = field(default_factory=dict)
     values: list[Value] = field(default_factory=list)
+    ref: str = ""
     hashes: dict[tuple[str, str], None] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
 
-    @property
-    def ref(self) -> str:
-        return ref(self.kind, self.name, self.identity)
+    def __post_init__(self) -> None:
+        self.ref = ref(self.kind, self.name, self.identity)  # of what a draft never changes
 
     def seen(self, source: Source) -> None:
         """Add evidence."""
@@ -74,12 +78,15 @@ class Draft(Struct):
 
     def best(self, name: str) -> Any:
         """The best value of a field so far, or None."""
-        found = sorted((v for v in self.values if v.field == name), key=lambda v: order(v.source))
-        return found[0].value if found else None
+        found = min((v for v in self.values if v.field == name), key=lambda v: order(v.source), default=None)
+        return found.value if found is not None else None
 
     def freeze(self) -> Component:
         """The component."""
-        values = sorted(self.values, key=lambda v: (v.field, order(v.source)))
+        fields: dict[str, list[Value]] = {}  # sorted one by one: facts come by path, so that most are nearly in order
+        for v in self.values:
+            fields.setdefault(v.field, []).append(v)
+        values = [v for name in sorted(fields) for v in sorted(fields[name], key=_value_order)]
         return Component(
             ref=self.ref,
             kind=self.kind,

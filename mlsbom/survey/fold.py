@@ -9,18 +9,16 @@ templates, code) are made, statements and licences are given to their owners, an
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from mlsbom.model import (
     Component,
+    Facts,
     Graph,
     Kind,
     License,
     LicenseClaim,
     Observed,
-    Pointer,
-    Reference,
-    Role,
     Source,
     Statement,
     Survey,
@@ -40,18 +38,21 @@ GENERIC_STEMS = late(
     r"(pytorch_|tf_|flax_)?(model|weights?|checkpoint|adapter_model|consolidated|network|net|encoder_model|decoder_model)([-_.].*)?$", re.I
 )
 _SHARD = late(r"-\d{5}-of-\d{5}")
+_COUNTED: Final = "parameters_in_file"
 
 
 def fold(survey: Survey, derived: tuple[Observed, ...] = ()) -> Graph:
     """Components, relationships and unknowns of a survey with the facts that resolvers derived so far."""
-    return _Fold(survey, (*survey.observed, *derived)).graph()
+    facts = survey.facts.also(derived) if derived else survey.facts
+    return _Fold(survey, (*survey.observed, *derived), facts).graph()
 
 
 class _Fold:
-    def __init__(self, survey: Survey, observed: tuple[Observed, ...]) -> None:
+    def __init__(self, survey: Survey, observed: tuple[Observed, ...], facts: Facts) -> None:
         self.survey = survey
-        self.observed = observed
-        self.units = Units(survey, observed)
+        self.facts = facts
+        self.manifests = projects(facts)  # of the repository's own packages
+        self.units = Units(survey, observed, facts)
         self.shop = Workshop()
         self.artifacts = {a.path: a for a in survey.artifacts}
         self.models: dict[str, Draft] = {}  # by folder of the unit
@@ -61,14 +62,15 @@ class _Fold:
         self.package = self._package()
         self.packaged = False  # whether the primary model goes by the package's name
         self.root = self._root()
+        self._homes: dict[str, Draft] = {}  # folder -> whose its files are, but for variants; filled when all local things are made
 
     def graph(self) -> Graph:
         for folder in sorted(self.units.units):
             self._local(self.units.units[folder])
-        fold_packages(self.observed, self.shop, self.root)
+        fold_packages(self.facts, self.shop, self.root)
         self._projects()
-        fold_references(self.observed, self.shop, self.root, self.owner)
-        self._facts()
+        fold_references(self.facts, self.shop, self.root, self.owner)
+        self._values()
         self._unnamed()
         self._reach()
         return self._freeze()
@@ -85,16 +87,12 @@ class _Fold:
         if unit.model:
             self.models[unit.folder] = self._model(unit)
 
-    def _stated(self, unit: Unit, field: str, *abouts: str) -> list[tuple[Any, Source]]:
-        found = [
-            (o.fact.value, source_of(o))
-            for o in unit.facts
-            if isinstance(o.fact, Statement) and o.fact.field == field and o.fact.about in abouts and not o.place.member
-        ]
+    def _names(self, unit: Unit, about: str) -> list[tuple[Any, Source]]:
+        found = [(fact.value, source_of(o)) for o, fact in unit.names if fact.about == about]
         return sorted(found, key=lambda x: (order(x[1]), str(x[0])))
 
     def _dataset(self, unit: Unit) -> Draft:
-        names = self._stated(unit, "name", "dataset")
+        names = self._names(unit, "dataset")
         name = unit.upstream or (str(names[0][0]) if names else self._folder_name(unit))
         if unit.upstream:
             where = hub_purl(Kind.DATASET, name, None)
@@ -127,7 +125,7 @@ class _Fold:
             revision = None if unit.upstream else target.revision
             purl, version = hub_purl(Kind.MODEL, name, revision), revision
         elif by is None and not unit.folder and self.package:
-            version = projects(self.observed)[self.package].resolved  # the model goes by its package: the same release
+            version = self.manifests[self.package].resolved  # the model goes by its package: the same release
             self.packaged = True
         identity = purl or f"local:{unit.folder}:{name}"
         draft = self.shop.draft(Kind.MODEL, name, identity, purl=purl, version=version)
@@ -140,8 +138,11 @@ class _Fold:
         if not unit.upstream:
             parent = self.models.get(self._parent(unit)) if unit.folder else None
             self.shop.join(self.root if parent is None or not unit.folder else parent, "contains", draft)
+        names: dict[str, Any] = {}
+        for value, source in self._names(unit, "file") if others else ():
+            names.setdefault(source.path, value)
         for path in others:
-            self._variant(unit, path, draft)
+            self._variant(unit, path, draft, names)
         return draft
 
     def _parent(self, unit: Unit) -> str:
@@ -155,36 +156,32 @@ class _Fold:
     def _split(self, unit: Unit) -> tuple[list[str], list[str]]:
         """The unit's main weights, and the files that are models of their own: those that state a name or a base of theirs and are not
         the unit's own (in its folder, under a generic name or as shards)."""
-        own_words = {
-            o.place.path
-            for o in unit.facts
-            if not o.place.member
-            and (
-                (isinstance(o.fact, Statement) and o.fact.field == "name" and o.fact.about == "file")
-                or (isinstance(o.fact, Reference) and o.fact.role == Role.BASE and o.fact.about == "file")
-            )
-        }
+        own_words = {o.place.path for rows in (unit.names, unit.bases) for o, fact in rows if fact.about == "file"}
         main: list[str] = []
         others: list[str] = []
         for path in unit.weights:
+            if path not in own_words or len(unit.weights) == 1:
+                main.append(path)
+                continue
             folder, _, name = path.rpartition("/")
             stem = _SHARD.sub("", name).rsplit(".", 1)[0]
             own = folder == unit.folder and bool(_SHARD.search(name) or GENERIC_STEMS.fullmatch(stem))
-            (others if path in own_words and not own and len(unit.weights) > 1 else main).append(path)
+            (main if own else others).append(path)
         if not main and others:
             main, others = [others[0]], others[1:]
         return main, others
 
     def _model_name(self, unit: Unit, main: list[str]) -> tuple[str, Source | None]:
         """Card title, embedded name, name of the project or installed package, folder (specs of the SBOM, section 3)."""
-        titles = self._stated(unit, "name", "owner")
+        titles = self._names(unit, "owner")
         if titles:
             return str(titles[0][0])[:200], titles[0][1]
-        embedded = [(v, s) for v, s in self._stated(unit, "name", "file") if s.path in main]
+        mine = set(main)
+        embedded = [(v, s) for v, s in self._names(unit, "file") if s.path in mine]
         if embedded:
             return str(embedded[0][0])[:200], embedded[0][1]
         if not unit.folder and self.package:
-            return projects(self.observed)[self.package].name, None
+            return self.manifests[self.package].name, None
         return self._folder_name(unit), None
 
     def _package(self) -> str:
@@ -193,17 +190,16 @@ class _Fold:
         top = f"{min(tops)}/" if len(tops) == 1 and "" not in tops else ""  # an unpacked source archive or npm package has one folder
         manifests = [
             p
-            for p in projects(self.observed)
+            for p in self.manifests
             if "/" not in p.removeprefix(top) or (p.removeprefix(top).count("/") == 1 and re.search(r"\.(?:dist|egg)-info/", p))
         ]
         return min(manifests, key=lambda p: (p.count("/"), p), default="")
 
-    def _variant(self, unit: Unit, path: str, parent: Draft) -> None:
-        names = [v for v, s in self._stated(unit, "name", "file") if s.path == path]
+    def _variant(self, unit: Unit, path: str, parent: Draft, names: dict[str, Any]) -> None:
         folder, _, base = path.rpartition("/")
         stem = base.rsplit(".", 1)[0]
         fallback = folder.rsplit("/", 1)[-1] if GENERIC_STEMS.fullmatch(stem) and folder else stem
-        name = str(names[0])[:200] if names else fallback
+        name = str(names[path])[:200] if path in names else fallback
         sha = self.artifacts[path].sha256
         purl = generic_purl(name, None, sha)
         draft = self.shop.draft(Kind.MODEL, name, f"file:{path}", purl=purl if sha else None)
@@ -220,7 +216,7 @@ class _Fold:
                 draft.hashes[(algorithm, value)] = None
 
     def _projects(self) -> None:
-        for path, fact in projects(self.observed).items():
+        for path, fact in self.manifests.items():
             for key, draft in self.shop.drafts.items():
                 if (
                     key[0] == Kind.PACKAGE
@@ -236,43 +232,46 @@ class _Fold:
 
     def owner(self, o: Observed) -> Draft:
         """The component that a fact at this place is about."""
-        unit = self.units.owner(o.place.path)
+        path = o.place.path
         about = getattr(o.fact, "about", "owner")
         if about == "root":
             return self.root
         if about == "project":
-            return self.projects.get(o.place.path) or self.models.get(unit.folder) or self.root
+            return self.projects.get(path) or self.models.get(self.units.owner(path).folder) or self.root
         if about == "dataset":
-            return self.datasets.get(unit.folder) or self.root
-        if o.place.path in self.variants:
-            return self.variants[o.place.path]
-        return self.models.get(unit.folder) or self.datasets.get(unit.folder) or self.root
+            return self.datasets.get(self.units.owner(path).folder) or self.root
+        return self._whose(path)
 
-    def _facts(self) -> None:
-        for o in self.observed:
-            fact = o.fact
-            if isinstance(fact, Statement):
-                self._statement(o, fact)
-            elif isinstance(fact, LicenseClaim):
-                self._license(o, fact)
-            elif isinstance(fact, TensorTable) and not o.place.member:
-                draft = self.owner(o)
-                source = source_of(o)
-                draft.values.append(
-                    Value(
-                        field="parameters_in_file",
-                        value={"path": o.place.path, "parameters": fact.parameters, "tensors": fact.count},
-                        source=source,
-                        by="observed",
-                    )
-                )
+    def _whose(self, path: str) -> Draft:
+        """The local thing that a file is of, else the application."""
+        if path in self.variants:
+            return self.variants[path]
+        folder = path.rpartition("/")[0]
+        home = self._homes.get(folder)
+        if home is None:
+            unit = self.units.owner(path)
+            home = self._homes[folder] = self.models.get(unit.folder) or self.datasets.get(unit.folder) or self.root
+        return home
+
+    def _values(self) -> None:
+        for o, said in self.facts.of(Statement):
+            self._statement(o, said)
+        for o, claim in self.facts.of(LicenseClaim):
+            self._license(o, claim)
+        for o, table in self.facts.of(TensorTable):
+            if o.place.member:
+                continue
+            value = {"path": o.place.path, "parameters": table.parameters, "tensors": table.count}
+            self._whose(o.place.path).values.append(Value(field=_COUNTED, value=value, source=source_of(o), by="observed"))
         for draft in self.shop.drafts.values():
-            self._parameters(draft)
+            if draft.files:
+                self._parameters(draft)
 
     @staticmethod
     def _parameters(draft: Draft) -> None:
         """The parameters of a model are those of its files, where each file was read and none is another form of the same weights."""
-        counts = [v for v in draft.values if v.field == "parameters_in_file" and v.value["path"] in draft.files]
+        files = set(draft.files)
+        counts = [v for v in draft.values if v.field == _COUNTED and v.value["path"] in files]
         if not counts or any(v.field == "parameters" for v in draft.values):
             return
         shards = [v for v in counts if _SHARD.search(v.value["path"])]
@@ -283,15 +282,13 @@ class _Fold:
 
     def _statement(self, o: Observed, fact: Statement) -> None:
         source = source_of(o)
-        draft = self.owner(o)
+        draft = self.owner(o) if fact.about in ("root", "project", "dataset") else self._whose(o.place.path)
         if fact.field == "tokenizer":
             draft = self._tokenizer(o, draft)
         elif fact.field == "template" and isinstance(fact.value, dict):
             self._template(o, fact.value, draft)
-        value = Value(
-            field=fact.field, value=fact.value, source=source, by="stated" if source.technique != Technique.BINARY else "observed"
-        )
-        draft.values.append(value)
+        by = "stated" if source.technique is not Technique.BINARY else "observed"
+        draft.values.append(Value(field=fact.field, value=fact.value, source=source, by=by))
         if fact.field == "commit" and isinstance(fact.value, str) and COMMIT.fullmatch(fact.value) and self.root.version is None:
             self.root.version = fact.value
 
@@ -385,12 +382,8 @@ class _Fold:
         )
         root = self.root.freeze()
         relationships = self.shop.relationships()
-        owners = {
-            path: (self.variants.get(path) or self.models.get(unit.folder) or self.datasets.get(unit.folder) or self.root).ref
-            for path, unit in ((a.path, self.units.owner(a.path)) for a in self.survey.artifacts)
-        }
-        pointers = {o.place.path for o in self.observed if isinstance(o.fact, Pointer)}
-        unknowns = ledger(root, tuple(components), self.observed, owners, pointers)
+        owners = {a.path: self._whose(a.path).ref for a in self.survey.artifacts}
+        unknowns = ledger(root, tuple(components), self.facts, owners)
         return Graph(root=root, components=tuple(components), relationships=relationships, unknowns=unknowns, owners=owners)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mlsbom.model import Component, Kind, Observed, Statement, Unknown
+from mlsbom.model import Component, Facts, Kind, Pointer, Statement, Unknown
 
 # What each kind is asked for. The names are those of fields.FIELDS, or of a component's own attributes.
 ASKED: Final[dict[Kind, tuple[str, ...]]] = {
@@ -66,9 +66,7 @@ NEVER_HERE: Final[dict[str, str]] = {
 }
 
 
-def ledger(
-    root: Component, components: tuple[Component, ...], observed: tuple[Observed, ...], owners: dict[str, str], pointers: set[str]
-) -> tuple[Unknown, ...]:
+def ledger(root: Component, components: tuple[Component, ...], facts: Facts, owners: dict[str, str]) -> tuple[Unknown, ...]:
     """All unknowns, sorted. `owners`: path to the ref that owns it."""
     lines: list[Unknown] = []
     everything = (root, *components)
@@ -91,19 +89,19 @@ def ledger(
             values = {str(v.value) for v in c.all(name)}
             if len(values) > 1:
                 lines.append(Unknown(ref=c.ref, field=name, reason="conflict", detail="; ".join(sorted(values)[:5]), looked_in=_looked(c)))
-    for o in observed:
-        if isinstance(o.fact, Statement) and o.fact.field == "hint_name":
-            where = f"{o.place}#{o.fact.evidence.key or ''}".rstrip("#")
+    for o, said in facts.of(Statement):
+        if said.field == "hint_name":
+            where = f"{o.place}#{said.evidence.key or ''}".rstrip("#")
             lines.append(
                 Unknown(
                     ref=owners.get(o.place.path, root.ref),
                     field="derived-from",
                     reason="not-stated",
-                    detail=f"a trace names {o.fact.value}; that is no statement of a base",
+                    detail=f"a trace names {said.value}; that is no statement of a base",
                     looked_in=(where,),
                 )
             )
-    for path in sorted(pointers):
+    for path in sorted({o.place.path for o, _ in facts.of(Pointer)}):
         lines.append(
             Unknown(
                 ref=owners.get(path, root.ref),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 
-from mlsbom.model import Dependency, Kind, Observed, Reference, Role, Scope, Specifier
+from mlsbom.model import Dependency, Facts, Kind, Observed, Reference, Role, Scope, Source, Specifier
 from mlsbom.survey.drafts import Draft, Workshop, source_of
 from mlsbom.survey.identity import package_purl
 from mlsbom.survey.units import folder_of
@@ -12,33 +12,34 @@ from mlsbom.survey.units import projects as projects_of
 
 _LOCAL = frozenset({"editable", "path"})
 
+Mention = tuple[Observed, Dependency, Source]
+"""What was observed, its fact, and its evidence with its place."""
 
-def fold_packages(observed: tuple[Observed, ...], shop: Workshop, root: Draft) -> None:
+
+def fold_packages(facts: Facts, shop: Workshop, root: Draft) -> None:
     """Make the package components, their edges from the project (or the root) that asks for them, and from packages to packages."""
-    mentions: dict[tuple[str, str], list[Observed]] = {}
-    tools = {(o.place, o.fact.evidence.line, o.fact.name) for o in observed if isinstance(o.fact, Reference) and o.fact.role is Role.TOOL}
-    folders = {folder_of(path): fact for path, fact in sorted(projects_of(observed).items(), reverse=True)}
-    for o in observed:
-        if isinstance(o.fact, Dependency) and o.fact.name:
-            if (o.place, o.fact.evidence.line, o.fact.written or o.fact.name) in tools:
+    mentions: dict[tuple[str, str], list[Mention]] = {}
+    tools = {(o.place, tool.evidence.line, tool.name) for o, tool in facts.of(Reference) if tool.role is Role.TOOL}
+    folders = {folder_of(path): fact for path, fact in sorted(projects_of(facts).items(), reverse=True)}
+    for o, fact in facts.of(Dependency):
+        if fact.name:
+            if tools and (o.place, fact.evidence.line, fact.written or fact.name) in tools:
                 continue  # the package that an agent starts is shown as that tool, with the package's purl
-            project = folders.get(_folder_meant(o.place.path, o.fact)) if o.fact.source in _LOCAL else None
-            named = project or o.fact  # `-e ./plugins` is the project that lies there
-            mentions.setdefault((named.ecosystem, named.name), []).append(o)
+            project = folders.get(_folder_meant(o.place.path, fact)) if fact.source in _LOCAL else None
+            named = project or fact  # `-e ./plugins` is the project that lies there
+            mentions.setdefault((named.ecosystem, named.name), []).append((o, fact, source_of(o)))
     made: dict[tuple[str, str], list[Draft]] = {}
     projects: dict[str, Draft] = {}
     for key in sorted(mentions):
         made[key] = _drafts(key, mentions[key], shop)
-        for o in mentions[key]:
-            if isinstance(o.fact, Dependency) and o.fact.project and not o.place.member:
+        for o, fact, _ in mentions[key]:
+            if fact.project and not o.place.member:
                 projects[o.place.path] = made[key][0]
     by_folder = {folder_of(path): d for path, d in sorted(projects.items(), reverse=True)}
     for path in projects:
         shop.join(root, "contains", projects[path], projects[path].evidence.values())
     for key, drafts in made.items():
-        for o in mentions[key]:
-            fact = o.fact
-            assert isinstance(fact, Dependency)
+        for o, fact, source in mentions[key]:
             if fact.project:
                 continue
             targets = [d for d in drafts if d.version == fact.resolved] or drafts
@@ -46,8 +47,8 @@ def fold_packages(observed: tuple[Observed, ...], shop: Workshop, root: Draft) -
             owner = projects.get(o.place.path) or (by_folder.get(folder_of(o.place.path)) if fact.locked else None) or root
             for target in targets:
                 for asker in via or [owner]:
-                    relation = str(fact.scope) if asker in (owner, root) else None
-                    shop.join(asker, "depends-on", target, [source_of(o)], relation)
+                    relation = str(fact.scope) if asker is owner or asker is root else None
+                    shop.join(asker, "depends-on", target, [source], relation)
 
 
 def _folder_meant(path: str, fact: Dependency) -> str:
@@ -58,9 +59,9 @@ def _folder_meant(path: str, fact: Dependency) -> str:
     return posixpath.normpath(posixpath.join(folder_of(path), written)).removeprefix("./")
 
 
-def _drafts(key: tuple[str, str], mentions: list[Observed], shop: Workshop) -> list[Draft]:
+def _drafts(key: tuple[str, str], mentions: list[Mention], shop: Workshop) -> list[Draft]:
     ecosystem, name = key
-    facts = [o.fact for o in mentions if isinstance(o.fact, Dependency)]
+    facts = [fact for _, fact, _ in mentions]
     versions: list[str | None] = [*sorted({f.resolved for f in facts if f.resolved})] or [None]
     drafts = []
     for version in versions:
@@ -69,12 +70,9 @@ def _drafts(key: tuple[str, str], mentions: list[Observed], shop: Workshop) -> l
         purl = package_purl("generic" if local else ecosystem, name, version, vcs)
         draft = shop.draft(Kind.PACKAGE, name, purl or f"{ecosystem}:{name}@{version}", version=version, purl=purl, ecosystem=ecosystem)
         drafts.append(draft)
-    for o in mentions:
-        fact = o.fact
-        assert isinstance(fact, Dependency)
+    for o, fact, source in mentions:
         targets = [d for d in drafts if d.version == fact.resolved] if fact.resolved else drafts
         for draft in targets:
-            source = source_of(o)
             draft.seen(source)
             draft.local = draft.local or fact.installed or fact.project
             if not fact.project:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mlsbom.model import Kind, Observed, Reference, Role, Value
+from mlsbom.model import Facts, Kind, Observed, Reference, Role, Value
 from mlsbom.survey.drafts import Draft, Workshop, source_of
 from mlsbom.survey.identity import COMMIT, canonical, container_purl, generic_purl, host_of, hub_purl, purl
 
@@ -28,11 +28,10 @@ EDGE = {
 }
 
 
-def fold_references(observed: tuple[Observed, ...], shop: Workshop, root: Draft, owner: Owner) -> None:
+def fold_references(facts: Facts, shop: Workshop, root: Draft, owner: Owner) -> None:
     """Make the components that references mention, and the edges to them. A hint makes neither."""
-    for o in observed:
-        fact = o.fact
-        if not isinstance(fact, Reference) or fact.role == Role.HINT or not fact.name or dict(fact.attrs).get("default") == "true":
+    for o, fact in facts.of(Reference):
+        if fact.role == Role.HINT or not fact.name or dict(fact.attrs).get("default") == "true":
             continue
         target = _target(fact, shop)
         if target is None:

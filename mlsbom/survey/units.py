@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from msgspec import Struct, field
 
 from mlsbom.formats import FAMILY
-from mlsbom.model import Dependency, LicenseClaim, Observed, Reference, Role, Statement, Survey, TensorTable
+from mlsbom.model import Dependency, Facts, LicenseClaim, Observed, Reference, Role, Statement, Survey, TensorTable
 from mlsbom.patterns import late
 
 MODEL_FIELDS = frozenset({"architecture", "architecture_family", "task", "library", "component_class", "metric"})
@@ -32,11 +33,9 @@ class Unit(Struct):
     upstream: str | None = None
     weights: list[str] = field(default_factory=list)
     data: list[str] = field(default_factory=list)
-    facts: list[Observed] = field(default_factory=list)
-
-    @property
-    def depth(self) -> int:
-        return self.folder.count("/") + 1 if self.folder else 0
+    names: list[tuple[Observed, Statement]] = field(default_factory=list)
+    """What its files say their names, or its own, are."""
+    bases: list[tuple[Observed, Reference]] = field(default_factory=list)
 
 
 def folder_of(path: str) -> str:
@@ -47,29 +46,42 @@ def folder_of(path: str) -> str:
 class Units:
     """All units of a survey; `owner(path)` is the nearest one upward."""
 
-    def __init__(self, survey: Survey, observed: tuple[Observed, ...]) -> None:
+    def __init__(self, survey: Survey, observed: tuple[Observed, ...], facts: Facts) -> None:
         self.units: dict[str, Unit] = {"": Unit("")}
         self._nearest: dict[str, Unit] = {}
-        pipelines: set[str] = set()
-        weights = weights_of(survey, observed)
+        statements = facts.of(Statement)
+        weights = weights_of(survey, facts)
         weight_folders = {folder_of(p) for p in weights}
-        for o in observed:
-            if isinstance(o.fact, Statement) and o.fact.field == "component_class":
-                pipelines.add(folder_of(o.place.path))
-        for o in observed:
+        pipelines = {folder_of(o.place.path) for o, fact in statements if fact.field == "component_class"}
+        # under `bases/` each mention makes or changes its unit; elsewhere only these kinds of fact say something of the folder
+        below = [o for o in observed if o.place.path.startswith("bases/")]
+        told = (
+            *(o for o, s in statements if s.about == "dataset" or (s.about == "owner" and s.field in MODEL_FIELDS)),
+            *(o for o, r in facts.of(Reference) if r.role == Role.BASE and r.about == "owner"),
+            *(o for o, _ in facts.of(LicenseClaim)),
+        )
+        for o in (*below, *(o for o in told if not o.place.path.startswith("bases/"))):
             self._consider(o, pipelines, weight_folders)
         for folder in {folder_of(a.path) for a in survey.artifacts}:
             self._upstream(folder)
-        for o in observed:
-            self.owner(o.place.path).facts.append(o)
+        for o, name in statements:
+            if name.field == "name" and not o.place.member:
+                self.owner(o.place.path).names.append((o, name))
+        for o, base in facts.of(Reference):
+            if base.role == Role.BASE and not o.place.member:
+                self.owner(o.place.path).bases.append((o, base))
         for path in weights:
             self.owner(path).weights.append(path)
-        for a in survey.artifacts:
-            unit = self.owner(a.path)
-            if unit.dataset and a.path not in unit.weights and is_data(a.path, a.formats):
-                unit.data.append(a.path)
+        if any(unit.dataset for unit in self.units.values()):
+            self._data(survey, set(weights))
         for unit in self.units.values():
             unit.model = unit.model or bool(unit.weights and not unit.dataset)
+
+    def _data(self, survey: Survey, weights: set[str]) -> None:
+        for a in survey.artifacts:
+            unit = self.owner(a.path)
+            if unit.dataset and a.path not in weights and is_data(a.path, a.formats):
+                unit.data.append(a.path)
 
     def _consider(self, o: Observed, pipelines: set[str], weight_folders: set[str]) -> None:
         fact, folder = o.fact, folder_of(o.place.path)
@@ -106,7 +118,7 @@ class Units:
         return False
 
     def _upstream(self, folder: str) -> Unit | None:
-        match = _UPSTREAM.match(folder + "/")
+        match = _UPSTREAM.match(folder + "/") if folder.startswith("bases/") else None
         if not match:
             return None
         unit = self._at(folder[: match.end()].rstrip("/"))
@@ -134,18 +146,16 @@ class Units:
         return known
 
 
-def weights_of(survey: Survey, observed: tuple[Observed, ...]) -> list[str]:
+def weights_of(survey: Survey, facts: Facts) -> list[str]:
     """The paths of everything that holds weights: by format, by the tensors that a JSON manifest lists, and the raw bytes that such a file
     describes."""
-    manifests = {
-        o.place.path for o in observed if isinstance(o.fact, TensorTable) and not o.place.member and o.place.path.endswith(".json")
-    }
+    manifests = {o.place.path for o, _ in facts.of(TensorTable) if not o.place.member and o.place.path.endswith(".json")}
     described = {folder_of(p) for p in manifests} | {folder_of(a.path) for a in survey.artifacts if "openvino" in a.formats}
 
     def holds(path: str, formats: tuple[str, ...]) -> bool:
         if is_weights(formats, path) or path in manifests:
             return True
-        raw = formats[:1] in ((), ("unknown",))
+        raw = not formats or formats[0] == "unknown"
         return raw and bool(_RAW.search(path) or (folder_of(path) in described and _SHARD.search(path)))
 
     return [a.path for a in survey.artifacts if holds(a.path, a.formats)]
@@ -153,12 +163,19 @@ def weights_of(survey: Survey, observed: tuple[Observed, ...]) -> list[str]:
 
 def is_weights(formats: tuple[str, ...], path: str = "") -> bool:
     """Whether an artifact holds weights, by its formats; of a pointer, by the name of what it stands for."""
-    if any(FAMILY.get(f) == "pointer" for f in formats):
+    pointer, found = _told(formats)
+    if pointer:
         return path.lower().endswith(_POINTED)
-    found = {f for f in formats if FAMILY.get(f) == "weights"}
     if found == {"pickle"} and path.lower().endswith(_WRITTEN):  # text that could be unpickled is judged as such, and is no model
         return False
     return bool(found)
+
+
+@lru_cache(1024)
+def _told(formats: tuple[str, ...]) -> tuple[bool, frozenset[str]]:
+    """Whether formats say that an artifact is a pointer, and those of them that hold weights. Many files share few lists of formats."""
+    families = [(f, FAMILY.get(f)) for f in formats]
+    return any(family == "pointer" for _, family in families), frozenset(f for f, family in families if family == "weights")
 
 
 def is_data(path: str, formats: tuple[str, ...]) -> bool:
@@ -170,6 +187,6 @@ def is_data(path: str, formats: tuple[str, ...]) -> bool:
     ) and not _CARD.search(path)
 
 
-def projects(observed: tuple[Observed, ...]) -> dict[str, Dependency]:
+def projects(facts: Facts) -> dict[str, Dependency]:
     """The repository's own packages, by the path of the manifest that says so."""
-    return {o.place.path: o.fact for o in observed if isinstance(o.fact, Dependency) and o.fact.project}
+    return {o.place.path: fact for o, fact in facts.of(Dependency) if fact.project}
