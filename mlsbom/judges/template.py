@@ -1,19 +1,19 @@
 """Whether a Jinja template does more than lay out text: judged on its syntax tree, with constants folded here and nothing rendered.
 
-Only `Environment.parse` of jinja2 is used: its compiler is not, because the optimiser in it evaluates constants. The loader of reference
-is an unsandboxed environment. Severities: specs of model files, section 7.
+The loader of reference is an unsandboxed environment. Severities: specs of model files, section 7.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, field
 
-from mlsbom.errors import Malformed, TooLarge
+from mlsbom.errors import TooLarge
+from mlsbom.judges import template_names as names
 from mlsbom.judges.template_fold import Folder
+from mlsbom.judges.template_tree import parse, walk, walk_all
 from mlsbom.model import Confidence, Rule, Severity
 from mlsbom.patterns import late
 
@@ -25,7 +25,6 @@ LARGE: Final = 256 << 10
 LITERAL: Final = 32 << 10
 """Characters of literal text beyond which a chat template floods every prompt; published ones have below 20,000 in all."""
 REPEAT: Final = 1_000_000
-DEPTH: Final = 100
 
 INTROSPECTION = Rule(id="TEMPLATE-INTROSPECTION", title="A template reaches into Python objects", severity=Severity.HIGH)
 LOAD = Rule(id="TEMPLATE-LOAD", title="A template loads another file", severity=Severity.HIGH)
@@ -40,118 +39,6 @@ CONDITIONAL = Rule(
 SECOND = Rule(id="TEMPLATE-VARIANT", title="A model carries several templates that differ", severity=Severity.LOW)
 RULES: Final = (INTROSPECTION, LOAD, CALL, UNFOLDABLE, DOS, CONDITIONAL, SECOND)
 
-_DUNDER = late(r"__\w+__|_TemplateReference__context|_module")
-_INNER: Final = frozenset(
-    {
-        "mro",
-        "func_globals",
-        "func_code",
-        "func_closure",
-        "gi_frame",
-        "gi_code",
-        "cr_frame",
-        "cr_code",
-        "ag_frame",
-        "ag_code",
-        "tb_frame",
-        "tb_next",
-        "f_globals",
-        "f_locals",
-        "f_builtins",
-        "f_code",
-        "f_back",
-        "co_code",
-        "co_consts",
-        "im_func",
-        "im_self",
-        "im_class",
-        "environ",
-        "os.environ",
-    }
-)
-"""Attributes that lead from any object to the interpreter (the names that jinja2's sandbox refuses, and their kin)."""
-_OWN: Final[dict[str, frozenset[str]]] = {
-    "cycler": frozenset({"next", "reset", "current"}),
-    "joiner": frozenset(),
-    "lipsum": frozenset(),
-    "self": frozenset(),
-    "caller": frozenset({"arguments", "name"}),
-    "request": frozenset(),
-    "config": frozenset(),
-    "get_flashed_messages": frozenset(),
-    "url_for": frozenset(),
-}
-_HOST: Final = frozenset({"request", "config"})
-_RUNS: Final = frozenset(
-    {
-        "system",
-        "popen",
-        "popen2",
-        "popen3",
-        "Popen",
-        "check_output",
-        "check_call",
-        "getoutput",
-        "getstatusoutput",
-        "spawnl",
-        "spawnv",
-        "spawnvp",
-        "execv",
-        "execve",
-        "execl",
-        "execvp",
-        "posix_spawn",
-        "eval",
-        "exec",
-        "execfile",
-        "compile",
-        "open",
-        "__import__",
-        "import_module",
-        "urlopen",
-        "urlretrieve",
-        "startfile",
-        "run_path",
-        "run_module",
-        "create_subprocess_shell",
-        "b64decode",
-        "loads",
-        "unlink",
-        "rmtree",
-        "from_pyfile",
-        "from_object",
-    }
-)
-_BARE: Final = frozenset(
-    {"eval", "exec", "execfile", "compile", "open", "__import__", "getattr", "setattr", "globals", "locals", "vars", "breakpoint", "input"}
-)
-_MODULES: Final = frozenset(
-    {
-        "os",
-        "sys",
-        "subprocess",
-        "builtins",
-        "__builtins__",
-        "importlib",
-        "shutil",
-        "socket",
-        "pty",
-        "platform",
-        "ctypes",
-        "pickle",
-        "marshal",
-        "posix",
-        "nt",
-        "commands",
-        "urllib",
-        "requests",
-        "code",
-        "codecs",
-        "runpy",
-        "pathlib",
-    }
-)
-_ATTRIBUTE_FILTERS: Final = frozenset({"map", "selectattr", "rejectattr", "sum", "groupby", "sort", "unique", "min", "max"})
 _FIELD = late(r"\{[^{}]*?[.\[]([^{}]*)\}")
 _TRIGGERED = late(r"https?://|www\.|<script|\[[^\]]{3,}\]\(", re.I)
 _INSTRUCTS = late(
@@ -185,56 +72,6 @@ def judge(source: str, *, chat: bool = True) -> Judgement:
     if len(source) > SIZE_LIMIT:
         raise TooLarge(f"a template of {len(source)} characters")
     return _Judge(source, chat).run(parse(source))
-
-
-def parse(source: str) -> nodes.Template:
-    """The syntax tree, with loop controls, `do` and the `generation` block of transformers. Raises Malformed with the line."""
-    import jinja2
-
-    if _too_deep(source):
-        raise Malformed(f"a template nested deeper than {DEPTH} levels")
-    try:
-        tree: nodes.Template = _environment().parse(source)
-        return tree
-    except jinja2.TemplateSyntaxError as e:
-        raise Malformed(f"no valid template: {e.message}", line=e.lineno) from e
-    except (RecursionError, ValueError, OverflowError, MemoryError) as e:
-        raise Malformed(f"no valid template: {e}") from e
-
-
-_made: list[Any] = []
-
-
-def _environment() -> Any:
-    if not _made:
-        import jinja2
-        from jinja2 import nodes
-        from jinja2.ext import Extension
-
-        class Generation(Extension):
-            """`{% generation %}`: marks what an assistant wrote, for training masks."""
-
-            tags = {"generation"}
-
-            def parse(self, parser: Any) -> Any:
-                line = next(parser.stream).lineno
-                return nodes.Scope(parser.parse_statements(("name:endgeneration",), drop_needle=True)).set_lineno(line)
-
-        _made.append(jinja2.Environment(extensions=["jinja2.ext.loopcontrols", "jinja2.ext.do", Generation],
-            autoescape=False))  # noqa: S701 - never rendered
-    return _made[0]
-
-
-_OPEN = late(r"[\[({]+|[\])}]+")
-
-
-def _too_deep(source: str) -> bool:
-    depth = 0
-    for run in _OPEN.finditer(source):
-        depth = max(0, depth + (len(run[0]) if run[0][0] in "[({" else -len(run[0])))
-        if depth > DEPTH * 8:
-            return True
-    return False
 
 
 class _Judge:
@@ -276,7 +113,7 @@ class _Judge:
                 case nodes.Name(name=name, ctx="load"):
                     if name not in own:
                         taken.add(name)
-                        if _DUNDER.fullmatch(name):
+                        if names.DUNDER.fullmatch(name):
                             self._hit(INTROSPECTION, f"the name {name}", node)
         if len(self.source) > LARGE or (self.chat and literal > LITERAL):
             self._hit(DOS, "a template of absurd length", tree)
@@ -296,28 +133,28 @@ class _Judge:
         from jinja2 import nodes
 
         for part in name.split("."):
-            if _DUNDER.fullmatch(part) or part in _INNER:
+            if names.DUNDER.fullmatch(part) or part in names.INNER:
                 self._hit(INTROSPECTION, f"attribute {part}", node)
                 return
         if not isinstance(base, nodes.Name) or base.name in self.folder.bound:
             return
-        own = _OWN.get(base.name)
+        own = names.OWN.get(base.name)
         if (
             own is not None
             and name not in own
-            and (self.chat or base.name not in _HOST)
+            and (self.chat or base.name not in names.HOST)
             and not (base.name == "self" and name in self.folder.blocks)
         ):
             self._hit(INTROSPECTION, f"attribute {name} of {base.name}", node)
-        elif base.name in _MODULES and (self.chat or name in _RUNS):
+        elif base.name in names.MODULES and (self.chat or name in names.RUNS):
             self._hit(INTROSPECTION, f"attribute {name} of module {base.name}", node)
 
     def _load(self, node: nodes.Include | nodes.Import | nodes.FromImport | nodes.Extends) -> None:
         """A chat template stands alone; other templates may share parts that lie beside them."""
-        names = [str(v) for v in self.folder.values(node.template)]
-        inside = bool(names) and not self.chat and not any(re.match(r"[/~\\]|[A-Za-z]:|\w+://", n) or ".." in n for n in names)
+        paths = [str(v) for v in self.folder.values(node.template)]
+        inside = bool(paths) and not self.chat and not any(re.match(r"[/~\\]|[A-Za-z]:|\w+://", p) or ".." in p for p in paths)
         what = type(node).__name__.lower()
-        self._hit(LOAD, f"{what} of {names[0]!r}" if names else f"{what} of a computed name", node, Severity.LOW if inside else None)
+        self._hit(LOAD, f"{what} of {paths[0]!r}" if paths else f"{what} of a computed name", node, Severity.LOW if inside else None)
 
     def _subscript(self, node: nodes.Getitem) -> None:
         found = self.folder.values(node.arg)
@@ -333,7 +170,7 @@ class _Judge:
             self._attribute(args[1] if len(args) > 1 else None, node)
         elif node.name == "attr":
             self._attribute(args[0] if args else None, node, strict=True)
-        elif node.name in _ATTRIBUTE_FILTERS:
+        elif node.name in names.ATTRIBUTE_FILTERS:
             named = [k.value for k in node.kwargs if k.key == "attribute"]
             if node.name in ("selectattr", "rejectattr", "groupby", "sum", "unique", "min", "max", "sort"):
                 named += args[:1] if node.name in ("selectattr", "rejectattr", "groupby") else args[:2]
@@ -362,7 +199,7 @@ class _Judge:
         func = node.node
         name, base = "", None
         if isinstance(func, nodes.Name):
-            if func.name in _BARE and func.name not in self.folder.bound:
+            if func.name in names.BARE and func.name not in self.folder.bound:
                 self._hit(CALL, f"call of {func.name}", node)
             elif func.name == "range":
                 self._range(node)
@@ -375,7 +212,7 @@ class _Judge:
             name, base = next((v for v in self.folder.values(func.args[0]) if isinstance(v, str)), ""), func.node
         if name in ("format", "format_map") and base is not None:
             self._format(base, node)
-        if name in _RUNS and base is not None and self._reaches(base, name):
+        if name in names.RUNS and base is not None and self._reaches(base, name):
             self._hit(CALL, f"call of {name}", node)
 
     def _reaches(self, base: nodes.Node, name: str) -> bool:
@@ -383,11 +220,13 @@ class _Judge:
         from jinja2 import nodes
 
         for part in walk(base):
-            if isinstance(part, nodes.Getattr) and (_DUNDER.fullmatch(part.attr) or part.attr in _MODULES or part.attr in _INNER):
+            if isinstance(part, nodes.Getattr) and (
+                names.DUNDER.fullmatch(part.attr) or part.attr in names.MODULES or part.attr in names.INNER
+            ):
                 return True
             if (
                 isinstance(part, nodes.Name)
-                and (part.name in _MODULES or _DUNDER.fullmatch(part.name))
+                and (part.name in names.MODULES or names.DUNDER.fullmatch(part.name))
                 and part.name not in self.folder.bound
             ):
                 return True
@@ -395,7 +234,11 @@ class _Judge:
                 b is not base and self.folder.tainted(b) for b in self.folder.bindings.get(part.name, ())
             ):
                 return True
-            if isinstance(part, nodes.Const) and isinstance(part.value, str) and (_DUNDER.fullmatch(part.value) or part.value in _MODULES):
+            if (
+                isinstance(part, nodes.Const)
+                and isinstance(part.value, str)
+                and (names.DUNDER.fullmatch(part.value) or part.value in names.MODULES)
+            ):
                 return True
         return name in ("popen", "Popen", "check_output", "import_module", "__import__", "create_subprocess_shell")
 
@@ -482,18 +325,3 @@ class _Judge:
             ):
                 return True
         return False
-
-
-def walk(node: nodes.Node) -> Iterator[nodes.Node]:
-    """The node and all below it, in source order, without recursion."""
-    todo = [node]
-    while todo:
-        at = todo.pop()
-        yield at
-        todo.extend(reversed(list(at.iter_child_nodes())))
-
-
-def walk_all(many: list[nodes.Node]) -> Iterator[nodes.Node]:
-    """All below several nodes."""
-    for node in many:
-        yield from walk(node)
