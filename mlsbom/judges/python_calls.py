@@ -15,6 +15,33 @@ RUNS_CODE: Final = frozenset({"builtins.exec", "builtins.eval", "builtins.compil
     "runpy.run_module", "code.interact", "code.InteractiveInterpreter",
                                "types.FunctionType", "types.CodeType", "marshal.loads", "marshal.load", "pickletools.dis",
                                "importlib.util.spec_from_loader"})  # fmt: skip
+DECODERS: Final = frozenset(
+    {
+        "base64.b64decode",
+        "base64.b32decode",
+        "base64.b16decode",
+        "base64.b85decode",
+        "base64.a85decode",
+        "base64.urlsafe_b64decode",
+        "base64.standard_b64decode",
+        "base64.decodebytes",
+        "base64.decodestring",
+        "binascii.a2b_base64",
+        "binascii.a2b_hex",
+        "binascii.unhexlify",
+        "zlib.decompress",
+        "gzip.decompress",
+        "bz2.decompress",
+        "lzma.decompress",
+        "codecs.decode",
+        "builtins.bytes.fromhex",
+        "builtins.bytearray.fromhex",
+        "marshal.loads",
+        "pickle.loads",
+        "builtins.chr",
+    }
+)
+"""Callables whose result is decoded data: text that was written so that it cannot be read."""
 IMPORTS: Final = frozenset({"builtins.__import__", "importlib.import_module", "importlib.__import__"})
 NETWORK: Final = late(
     r"(?:requests|httpx|aiohttp|urllib3)(?:\.\w+)?\.?(?:get|post|put|patch|request|head|delete|Session|Client|AsyncClient|ClientSession|PoolManager|stream|urlopen)(?:\(\))?(?:\.\w+)?"

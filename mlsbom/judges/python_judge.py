@@ -10,7 +10,8 @@ from msgspec import Struct, field
 
 from mlsbom.errors import Malformed
 from mlsbom.formats.python import Scope, analyse, parse
-from mlsbom.formats.python_names import UNKNOWN, Names
+from mlsbom.formats.python_constants import UNKNOWN
+from mlsbom.formats.python_names import Names
 from mlsbom.judges import marks
 from mlsbom.judges import python_calls as calls
 from mlsbom.judges.python import (

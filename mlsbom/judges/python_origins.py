@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 
 from mlsbom.formats.python import Scope
-from mlsbom.formats.python_names import DECODERS, Names
+from mlsbom.formats.python_names import Names
 from mlsbom.judges import python_calls as calls
 
 
@@ -43,7 +43,7 @@ class Origins:
         return False
 
     def _decodes(self, call: ast.Call, scope: Scope) -> bool:
-        if self.names.qualified(call.func, scope) in DECODERS:
+        if self.names.qualified(call.func, scope) in calls.DECODERS:
             return True
         if not isinstance(call.func, ast.Attribute):
             return False

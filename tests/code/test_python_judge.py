@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mlsbom.formats.python import analyse, parse
-from mlsbom.formats.python_names import UNKNOWN, Names
+from mlsbom.formats.python_constants import UNKNOWN
+from mlsbom.formats.python_names import Names
 from mlsbom.judges.python import Reach, judge
 from mlsbom.model import SEVERITY_ORDER, Severity
 

@@ -13,7 +13,8 @@ from typing import Final
 from msgspec import Struct
 
 from mlsbom.formats.python import Scope, Scopes
-from mlsbom.formats.python_names import UNKNOWN, Names
+from mlsbom.formats.python_constants import UNKNOWN
+from mlsbom.formats.python_names import Names
 from mlsbom.patterns import late
 
 LITERAL: Final = 0.9
