@@ -16,8 +16,9 @@ from mlsbom.errors import Malformed, ReadError
 from mlsbom.formats.pickle import Call, Dict, Name, Persistent, Stream, Value, read_pickles
 from mlsbom.formats.pickle.arrays import dtype_of
 from mlsbom.formats.pickle.storages import NAMED_DTYPES, Storage, legacy_keys, storage_of, storages
-from mlsbom.formats.zip import Directory, Entry, contents, read_zip
+from mlsbom.formats.zip import Directory, Entry, read_zip
 from mlsbom.formats.zip import sniff as is_zip
+from mlsbom.formats.zip_members import contents
 
 REBUILDERS: Final = frozenset({"_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_qtensor"})
 WRAPPERS: Final = frozenset({"_rebuild_parameter", "_rebuild_parameter_with_state", "_rebuild_wrapper_subclass"})

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from mlsbom.blob import BytesBlob
 from mlsbom.budget import Budget
 from mlsbom.errors import ReadError
-from mlsbom.formats.zip import contents, read_zip, sniff
+from mlsbom.formats.zip import read_zip, sniff
+from mlsbom.formats.zip_members import contents
 from tests.pickle.build import call, line_of, rules_of, text, verdict_of
 
 PAYLOAD = call("posix", "system", text("true"))

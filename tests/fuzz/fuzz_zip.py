@@ -15,7 +15,8 @@ with atheris.instrument_imports(include=["mlsbom.formats"]):
     from mlsbom.blob import BytesBlob
     from mlsbom.budget import Budget
     from mlsbom.errors import ReadError
-    from mlsbom.formats.zip import contents, read_zip, sniff
+    from mlsbom.formats.zip import read_zip, sniff
+    from mlsbom.formats.zip_members import contents
 
 SEEDS = []
 for method in (0, 8, 12, 14):

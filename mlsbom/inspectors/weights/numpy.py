@@ -11,7 +11,8 @@ from mlsbom.errors import Malformed, ReadError
 from mlsbom.formats.identify import identify
 from mlsbom.formats.numpy import Npy, read_npy
 from mlsbom.formats.torch import Tensor, numpy_dtype
-from mlsbom.formats.zip import contents, read_zip
+from mlsbom.formats.zip import read_zip
+from mlsbom.formats.zip_members import contents
 from mlsbom.inspectors import Context, Member, Yield
 from mlsbom.inspectors.weights.tensors import about_tensors, table_of
 from mlsbom.judges.callables import describe

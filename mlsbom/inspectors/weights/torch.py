@@ -8,7 +8,8 @@ from typing import Final
 from mlsbom.blob import Blob
 from mlsbom.errors import ReadError
 from mlsbom.formats.torch import TorchFile, layout_of, read_torch, root_of
-from mlsbom.formats.zip import Directory, contents, read_zip
+from mlsbom.formats.zip import Directory, read_zip
+from mlsbom.formats.zip_members import contents
 from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.weights.tensors import about_tensors, table_of
 from mlsbom.judges.callables import describe

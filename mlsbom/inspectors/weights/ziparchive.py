@@ -10,7 +10,8 @@ from mlsbom.blob import Blob
 from mlsbom.errors import BudgetExceeded, Opaque, ReadError
 from mlsbom.formats.identify import identify
 from mlsbom.formats.torch import read_torch, root_of
-from mlsbom.formats.zip import ENCRYPTED, END, STREAMED, Content, Directory, Entry, contents, read_zip, text_name
+from mlsbom.formats.zip import ENCRYPTED, END, STREAMED, Directory, Entry, read_zip, text_name
+from mlsbom.formats.zip_members import Content, contents
 from mlsbom.inspectors import Context, Member, Yield
 from mlsbom.inspectors.weights import archive_rules as rules
 from mlsbom.judges.callables import describe

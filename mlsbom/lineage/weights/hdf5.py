@@ -6,7 +6,8 @@ from mlsbom.blob import Blob
 from mlsbom.budget import Budget
 from mlsbom.errors import Malformed, Opaque
 from mlsbom.formats import hdf5
-from mlsbom.formats.zip import contents, read_zip
+from mlsbom.formats.zip import read_zip
+from mlsbom.formats.zip_members import contents
 from mlsbom.lineage.tensors import Weights
 from mlsbom.lineage.weights.table import add_row
 

@@ -8,7 +8,8 @@ from mlsbom.blob import Blob
 from mlsbom.budget import Budget
 from mlsbom.errors import Opaque, ReadError
 from mlsbom.formats.numpy import MAGIC, read_npy
-from mlsbom.formats.zip import Entry, contents, read_zip
+from mlsbom.formats.zip import Entry, read_zip
+from mlsbom.formats.zip_members import contents
 from mlsbom.lineage.tensors import Weights
 from mlsbom.lineage.weights.table import add_row
 from mlsbom.patterns import late

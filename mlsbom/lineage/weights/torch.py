@@ -12,7 +12,8 @@ from mlsbom.budget import Budget
 from mlsbom.errors import Malformed, Opaque, ReadError
 from mlsbom.formats import torch
 from mlsbom.formats.pickle.storages import storages
-from mlsbom.formats.zip import Directory, contents, read_zip
+from mlsbom.formats.zip import Directory, read_zip
+from mlsbom.formats.zip_members import contents
 from mlsbom.lineage.tensors import EXPANDED, Array, Read, Tensor, Weights, whole
 from mlsbom.lineage.weights.raw import PLAIN, plain, usual
 
