@@ -455,7 +455,10 @@ class Artifact(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def sha256(self) -> str | None:
         """The SHA-256, where known."""
-        return next((h for a, h in self.digests if a == "sha256"), None)
+        for algorithm, value in self.digests:
+            if algorithm == "sha256":
+                return value
+        return None
 
 
 class ToolInfo(Struct, frozen=True, kw_only=True):

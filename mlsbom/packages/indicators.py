@@ -56,6 +56,7 @@ class Known:
         self._hosts: dict[str, str] = {}
         self._addresses: dict[str, str] = {}
         self._files: dict[str, str] = {}
+        self._bases: dict[str, list[str]] = {}  # the last part of a file name -> the names
         self._dependencies: dict[str, str] = {}
         self._literals = literals(table.values())
         self._scripts: dict[str, str] = {}
@@ -72,6 +73,8 @@ class Known:
                     self._dependencies[low] = wave.slug
                 elif kind in ("file", "workflow"):
                     self._named(low, wave.slug)
+        for name in self._files:
+            self._bases.setdefault(name.rpartition("/")[2], []).append(name)
 
     def _named(self, text: str, slug: str) -> None:
         """A file name, a path, or a phrase that starts with one (`setup.mjs as preinstall`: of weight only where it is run)."""
@@ -92,9 +95,9 @@ class Known:
     def file(self, path: str) -> Hit | None:
         """The wave that a file of this path is named in: by its base name, or by the last parts of its path."""
         low = path.lower()
-        for name, slug in self._files.items():
+        for name in self._bases.get(low.rpartition("/")[2], ()):
             if low == name or low.endswith("/" + name):
-                return Hit(slug, "file", name)
+                return Hit(self._files[name], "file", name)
         return None
 
     def host(self, host: str) -> Hit | None:

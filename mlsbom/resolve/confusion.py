@@ -104,8 +104,8 @@ class _Index(Struct, frozen=True):
 
 def resolve(survey: Survey, graph: Graph | None, packs: Packs, asked: Asked) -> Iterator[Observed]:
     """Findings per file; dependencies that only imports name are left to others."""
-    found = [(o.place, o.fact) for o in survey.observed if isinstance(o.fact, Dependency) and not o.fact.via]
-    indexes = [_index(o.place, o.fact) for o in survey.observed if isinstance(o.fact, Reference) and o.fact.role is Role.INDEX]
+    found = [(o.place, fact) for o, fact in survey.facts.of(Dependency) if not fact.via]
+    indexes = [_index(o.place, fact) for o, fact in survey.facts.of(Reference) if fact.role is Role.INDEX]
     judge = judge_of(packs, asked)
     files: dict[Place, list[Dependency]] = defaultdict(list)
     for place, fact in found:
@@ -260,13 +260,13 @@ def _jumps(facts: list[Dependency], judge: Judge) -> Iterator[Finding]:
 def _hosts(survey: Survey, indexes: list[_Index]) -> Iterator[Observed]:
     """Registries of locks that no setting of the same ecosystem names."""
     named = {(i.npm, i.host) for i in indexes if not i.lock}
-    for o in survey.observed:
-        if isinstance(o.fact, Reference) and o.fact.role is Role.INDEX:
-            index = _index(o.place, o.fact)
+    for o, fact in survey.facts.of(Reference):
+        if fact.role is Role.INDEX:
+            index = _index(o.place, fact)
             if index.lock and (index.npm, index.host) not in named:
                 because = f"packages of this lock come from {index.host}, which no setting names"
                 yield Observed(
-                    place=o.place, by=BY, fact=HOST.finding(because, evidence=o.fact.evidence, subject=index.host, sure=Confidence.MEDIUM)
+                    place=o.place, by=BY, fact=HOST.finding(because, evidence=fact.evidence, subject=index.host, sure=Confidence.MEDIUM)
                 )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterator, Set
+from functools import cached_property
 from typing import Final
 
 from msgspec import Struct, field
@@ -46,11 +47,15 @@ class Modules(Struct):
     loose: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Folders without `__init__.py`: an installed package of that name wins over them (PEP 420, "Specification")."""
 
+    _near: dict[tuple[str, bool], list[set[str]]] = field(default_factory=dict)
+    """For a folder, with and without the loose ones: the names in it and in the source folders beside it, where there are any."""
+
     def add(self, path: str) -> None:
         """Note a file: its stem in its folder, and every folder above it as a package of the one above."""
-        folder, base = posixpath.split(path)
-        if not base.endswith(_MODULE_FILES):
+        if not path.endswith(_MODULE_FILES):
             return
+        self._near.clear()
+        folder, base = posixpath.split(path)
         self.folders[folder].add(base.split(".", 1)[0])
         while folder:
             above, name = posixpath.split(folder)
@@ -67,33 +72,39 @@ class Modules(Struct):
         """Whether a file can import a module of the target: from its own folder, one above, or the source folder beside one of these.
         `loose`: a folder without `__init__.py` counts."""
         folder = posixpath.dirname(importer)
-        tables = (self.folders, self.loose) if loose else (self.folders,)
         while True:
-            if any(module in t.get(posixpath.join(folder, root) if root else folder, ()) for root in _ROOTS for t in tables):
+            if any(module in names for names in self._beside(folder, loose)):
                 return True
-            if not folder:
+            above = posixpath.dirname(folder)
+            if above == folder:
                 return False
-            folder = posixpath.dirname(folder)
+            folder = above
+
+    def _beside(self, folder: str, loose: bool) -> list[set[str]]:
+        key = (folder, loose)
+        if (known := self._near.get(key)) is None:
+            tables = (self.folders, self.loose) if loose else (self.folders,)
+            places = [posixpath.join(folder, root) if root else folder for root in _ROOTS]
+            known = self._near[key] = [t[place] for place in places for t in tables if place in t]
+        return known
 
 
 def resolve(survey: Survey, graph: Graph | None, packs: Packs, asked: Asked) -> Iterator[Observed]:
     """The undeclared packages, at each place that imports them."""
-    imports = [(o.place, o.fact) for o in survey.observed if isinstance(o.fact, Import)]
+    found = survey.facts.of(Import)
+    if not found:
+        return
+    known = Explained(survey, load(packs), itself=True)
+    imports = [(o.place, fact) for o, fact in found if not known(fact, o.place)]
     if not imports:
         return
-    table = load(packs)
-    declared = declared_names(survey)
-    modules = modules_of(survey)
-    modules[""].folders[""].add(survey.target.name)  # a package that is scanned by itself imports itself
     ranked = popular.load(packs, "pypi")
-    known = ranked.ranks.keys() | ranked.watch if ranked else frozenset()
+    in_use = ranked.ranks.keys() | ranked.watch if ranked else frozenset()
     shown: dict[str, int] = defaultdict(int)
     for place, fact in sorted(imports, key=lambda p: (p[1].optional, p[0].path, p[0].member, p[1].evidence.line or 0)):
-        if explained(fact, place, table, declared, modules):
-            continue
-        for name in distributions(fact, table, known):
+        for name in distributions(fact, known.table, in_use):
             shown[name] += 1
-            if name not in declared and shown[name] <= PLACES:
+            if name not in known.declared and shown[name] <= PLACES:
                 yield Observed(place=place, by=BY, fact=_package(name, fact))
 
 
@@ -106,37 +117,57 @@ def _package(name: str, fact: Import) -> Dependency:
 
 def declared_names(survey: Survey) -> frozenset[str]:
     """Normal names of everything that is declared, locked or installed as a package of Python or conda."""
-    return frozenset(
-        str(names.pypi(o.fact.name)) for o in survey.observed if isinstance(o.fact, Dependency) and o.fact.ecosystem in ("pypi", "conda")
-    )
+    return frozenset(str(names.pypi(fact.name)) for _, fact in survey.facts.of(Dependency) if fact.ecosystem in ("pypi", "conda"))
 
 
 def modules_of(survey: Survey) -> dict[str, Modules]:
     """The modules of the target ("" ) and of every archive in it (its path)."""
     out: dict[str, Modules] = defaultdict(Modules)
+    own = out[""]
     for artifact in survey.artifacts:
-        out[""].add(artifact.path)
+        own.add(artifact.path)
     for o in survey.observed:
         if o.place.member:
             out[o.place.path].add(o.place.member)
     return out
 
 
-def explained(fact: Import, place: Place, table: Imports, declared: frozenset[str], modules: dict[str, Modules]) -> bool:
-    """Whether the standard library, the target itself, or something declared gives this module."""
-    if fact.module in table.stdlib or any(part in f"{place.path}/{place.member}" for part in _INSTALLED):
-        return True
-    if all(m.startswith(_PROVIDED) for m in fact.modules or (fact.module,)):
-        return True
-    if fact.module in _BUILDERS.get(posixpath.basename(place.member or place.path), ()):
-        return True
-    own = modules.get(place.path if place.member else "")
-    if own is not None and own.has(fact.module, place.member or place.path, loose=not table.candidates(fact.module)):
-        return True
-    if str(names.pypi(fact.module)) in declared:
-        return True
-    dotted = fact.modules or (fact.module,)
-    return all(any(d in declared for d in table.candidates(name)) for name in dotted)
+class Explained:
+    """Whether the standard library, the target itself, or something declared gives a module. `itself`: the target's name counts as one."""
+
+    def __init__(self, survey: Survey, table: Imports, *, itself: bool = False) -> None:
+        self.table = table
+        self.declared = declared_names(survey)
+        self._survey, self._itself = survey, itself
+        self._given: dict[tuple[str, tuple[str, ...]], bool] = {}
+
+    def __call__(self, fact: Import, place: Place) -> bool:
+        """What needs no look at the place is asked once a module, and first: many files import few modules."""
+        key = (fact.module, fact.modules)
+        given = self._given.get(key)
+        if given is None:
+            given = self._given[key] = self._anywhere(fact.module, fact.modules or (fact.module,))
+        if given:
+            return True
+        path = f"{place.path}/{place.member}"
+        if any(part in path for part in _INSTALLED):
+            return True
+        if fact.module in _BUILDERS.get(posixpath.basename(place.member or place.path), ()):
+            return True
+        own = self._modules.get(place.path if place.member else "")
+        return own is not None and own.has(fact.module, place.member or place.path, loose=not self.table.candidates(fact.module))
+
+    def _anywhere(self, module: str, dotted: tuple[str, ...]) -> bool:
+        if module in self.table.stdlib or str(names.pypi(module)) in self.declared or all(m.startswith(_PROVIDED) for m in dotted):
+            return True
+        return all(any(d in self.declared for d in self.table.candidates(name)) for name in dotted)
+
+    @cached_property
+    def _modules(self) -> dict[str, Modules]:
+        modules = modules_of(self._survey)
+        if self._itself:
+            modules[""].folders[""].add(self._survey.target.name)  # a package that is scanned by itself imports itself
+        return modules
 
 
 def distributions(fact: Import, table: Imports, popular_names: Set[str]) -> list[str]:

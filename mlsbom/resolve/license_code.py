@@ -24,15 +24,8 @@ def check(survey: Survey, projects: list[Subject], sources: Sources, use: dict[s
 
 def _dependencies(survey: Survey, project: Subject, outbound: str, sources: Sources, use: dict[str, Any]) -> Iterator[Observed]:
     seen: set[str] = set()
-    for o in survey.observed:
-        fact = o.fact
-        if (
-            not isinstance(fact, Dependency)
-            or fact.project
-            or fact.scope in (Scope.DEV, Scope.BUILD)
-            or o.place.path.startswith("bases/")
-            or fact.name in seen
-        ):
+    for o, fact in survey.facts.of(Dependency):
+        if fact.project or fact.scope in (Scope.DEV, Scope.BUILD) or o.place.path.startswith("bases/") or fact.name in seen:
             continue
         inbound = _package(sources.packages.get(fact.name.lower(), []), sources)
         if inbound:

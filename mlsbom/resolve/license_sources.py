@@ -85,14 +85,13 @@ class Sources:
         self.upstreams: dict[str, Upstream] = {}
         self.packages: dict[str, list[Claim]] = {}
         self._by_digest: dict[str, Identified] = {}
-        kept: dict[str, Text] = {o.fact.sha256: o.fact for o in survey.observed if isinstance(o.fact, Text)}
-        for o in survey.observed:
-            if isinstance(o.fact, LicenseClaim):
-                self._claim(o, o.fact, kept)
-            elif isinstance(o.fact, Text) and o.fact.kind in ("notice", "policy"):
-                self._file(o, Document(place=o.place, kind=o.fact.kind, part="", sha256=o.fact.sha256, content=o.fact.content))
-            elif isinstance(o.fact, Mark) and o.fact.kind == "license" and not o.place.path.startswith("bases/"):
-                self.tags.append(o)
+        kept: dict[str, Text] = {text.sha256: text for _, text in survey.facts.of(Text)}
+        for o, claim in survey.facts.of(LicenseClaim):
+            self._claim(o, claim, kept)
+        for o, text in survey.facts.of(Text):
+            if text.kind in ("notice", "policy"):
+                self._file(o, Document(place=o.place, kind=text.kind, part="", sha256=text.sha256, content=text.content))
+        self.tags.extend(o for o, mark in survey.facts.of(Mark) if mark.kind == "license" and not o.place.path.startswith("bases/"))
 
     def _claim(self, o: Observed, fact: LicenseClaim, kept: dict[str, Text]) -> None:
         if fact.role == "observed":

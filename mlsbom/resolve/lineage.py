@@ -75,8 +75,8 @@ class _File(Struct):
 
 def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterator[Observed]:
     """Comparison facts and findings. Raises PackError where the registry is damaged."""
-    prints = [o for o in survey.observed if isinstance(o.fact, Fingerprint)]
-    tables = [o for o in survey.observed if isinstance(o.fact, TensorTable)]
+    prints = [o for o, _ in survey.facts.of(Fingerprint)]
+    tables = survey.facts.of(TensorTable)
     if not prints and not tables:
         return
     from mlsbom.lineage.known import known
@@ -218,8 +218,8 @@ def _version(text: str) -> tuple[int, ...]:
 
 def _not_random(files: list[_File], survey: Survey) -> Iterator[Observed]:
     """Attestations of kind `initialisation` that say `random` of a part whose tensors are not independent of a registered model."""
-    for o in survey.observed:
-        row = o.fact.value if isinstance(o.fact, Statement) and o.fact.field == "attestation" else None
+    for _, fact in survey.facts.of(Statement):
+        row = fact.value if fact.field == "attestation" else None
         if not isinstance(row, dict) or row.get("kind") != "initialisation" or not isinstance(row.get("value"), dict):
             continue
         parts = [str(k) for k, v in row["value"].items() if str(v).strip().lower() == "random"]
@@ -253,16 +253,15 @@ def _in_part(tensor: str, part: str) -> bool:
     return any(path[i : i + len(wanted)] == wanted for i in range(len(path) - len(wanted) + 1))
 
 
-def _families(tables: list[Observed], graph: Graph, known_owners: set[str], packs: Packs) -> Iterator[Observed]:
+def _families(tables: list[tuple[Observed, TensorTable]], graph: Graph, known_owners: set[str], packs: Packs) -> Iterator[Observed]:
     """Well-known architectures with the dimensions of a model: names of candidates, never evidence."""
     from mlsbom.lineage.known import families
 
     shapes: dict[str, tuple[Place, set[tuple[int, ...]]]] = {}
-    for o in tables:
-        if isinstance(o.fact, TensorTable):
-            owner = graph.owners.get(o.place.path, graph.root.ref)
-            seen = shapes.setdefault(owner, (o.place, set()))[1]
-            seen.update(s for s in (*o.fact.shapes, *(g[1] for g in o.fact.groups)) if len(s) == 2)
+    for o, table in tables:
+        owner = graph.owners.get(o.place.path, graph.root.ref)
+        seen = shapes.setdefault(owner, (o.place, set()))[1]
+        seen.update(s for s in (*table.shapes, *(g[1] for g in table.groups)) if len(s) == 2)
     for owner, (place, seen) in sorted(shapes.items()):
         if owner in known_owners:
             continue

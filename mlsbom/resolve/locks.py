@@ -22,9 +22,14 @@ BY: Final = "locks"
 _PYTHON: Final = late(r"(?:uv|poetry|pdm)\.lock$|pylock(?:\.[\w-]+)?\.toml$")
 _NPM: Final = frozenset({"package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock"})
 
+_ENDINGS: Final = (".lock", ".toml", *_NPM)
+"""Of all names that the two know: most paths of a target are told apart by these alone."""
+
 
 def manifest_of(lock: str) -> tuple[str, str] | None:
     """The base name of the manifest that a lock belongs to, and its ecosystem; None for what is no lock."""
+    if not lock.lower().endswith(_ENDINGS):
+        return None
     base = posixpath.basename(lock).lower()
     if _PYTHON.fullmatch(base):
         return "pyproject.toml", "pypi"
@@ -36,10 +41,10 @@ def manifest_of(lock: str) -> tuple[str, str] | None:
 def resolve(survey: Survey, graph: Graph | None, packs: Packs, asked: Asked) -> Iterator[Observed]:
     """Findings at the place of the lock; a lock without a package beside a manifest with some is a Shortfall: it may not have been read."""
     by_path: dict[str, list[Dependency]] = defaultdict(list)
-    for o in survey.observed:
-        if isinstance(o.fact, Dependency) and not o.place.member and not o.fact.via and not o.fact.installed:
-            by_path[o.place.path].append(o.fact)
-    for artifact in survey.artifacts:
+    for o, fact in survey.facts.of(Dependency):
+        if not o.place.member and not fact.via and not fact.installed:
+            by_path[o.place.path].append(fact)
+    for artifact in survey.artifacts if by_path else ():
         if (pair := manifest_of(artifact.path)) is None:
             continue
         manifest = posixpath.join(posixpath.dirname(artifact.path), pair[0])

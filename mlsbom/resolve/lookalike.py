@@ -32,7 +32,7 @@ from mlsbom.packages.slips import WORDS, kind_of, strip
 from mlsbom.packages.verdict import Judge, Verdict
 from mlsbom.patterns import late
 from mlsbom.resolve import Asked
-from mlsbom.resolve.imports import declared_names, explained, modules_of
+from mlsbom.resolve.imports import Explained
 from mlsbom.resolve.malicious import judge_of
 
 TYPOSQUAT = Rule(id="PACKAGE-TYPOSQUAT", title="The name of a dependency looks like a better known one", severity=Severity.HIGH)
@@ -53,7 +53,7 @@ _JUMP = late(r"(?:99|9\d{3,})(?:\.|$)")
 def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterator[Observed]:
     """Findings on the names of dependencies, of undeclared imports and of hub repositories."""
     judge = judge_of(packs, asked)
-    dependencies = [(o.place, o.fact) for o in survey.observed if isinstance(o.fact, Dependency)]
+    dependencies = [(o.place, fact) for o, fact in survey.facts.of(Dependency)]
     own = {f.name for _, f in dependencies if f.project}
     for ecosystem in ("pypi", "npm"):
         judge.prepare({f.name for _, f in dependencies if f.ecosystem == ecosystem}, ecosystem)
@@ -98,31 +98,31 @@ def _package(place: Place, fact: Dependency, judge: Judge) -> Finding | None:
 
 def _imports(survey: Survey, graph: Graph, table: Imports, judge: Judge) -> Iterator[Observed]:
     """Imports that no dependency, module of the target or table explains, where the literal name would be what a reader installs."""
-    declared, modules, own = declared_names(survey), modules_of(survey), _modules(survey)
+    known = Explained(survey, table)
+    imports = [(o, fact) for o, fact in survey.facts.of(Import) if not known(fact, o.place)]
+    if not imports:
+        return
+    own = _modules(survey)
     mapped = {(e.path, e.member, e.line) for c in graph.components if c.kind is Kind.PACKAGE for e in c.evidence}
     seen: set[tuple[Place, str]] = set()
-    for o in survey.observed:
-        if not isinstance(o.fact, Import) or o.fact.module in own or (o.place, o.fact.module) in seen:
+    for o, fact in imports:
+        if fact.module in own or (o.place, fact.module) in seen or (o.place.path, o.place.member, fact.evidence.line) in mapped:
             continue
-        if explained(o.fact, o.place, table, declared, modules):
-            continue
-        if (o.place.path, o.place.member, o.fact.evidence.line) in mapped:
-            continue
-        seen.add((o.place, o.fact.module))
+        seen.add((o.place, fact.module))
         try:
-            answer = judge.judge(o.fact.module, "pypi")
+            answer = judge.judge(fact.module, "pypi")
         except UsageError:
             continue
         if answer.verdict not in (Verdict.MALICIOUS, Verdict.TYPOSQUAT, Verdict.UNKNOWN):
             continue
-        because = f"nothing declares the imported module {o.fact.module}, and its name as a package is {answer.verdict.value}"
-        severity = Severity.LOW if o.fact.optional or answer.verdict is Verdict.UNKNOWN else Severity.MEDIUM
+        because = f"nothing declares the imported module {fact.module}, and its name as a package is {answer.verdict.value}"
+        severity = Severity.LOW if fact.optional or answer.verdict is Verdict.UNKNOWN else Severity.MEDIUM
         data = (("target", answer.target or ""), ("why", answer.why))
         yield Observed(
             place=o.place,
             by=BY,
             fact=BAIT.finding(
-                because, evidence=o.fact.evidence, severity=severity, subject=f"pypi/{answer.name}", sure=Confidence.LOW, data=data
+                because, evidence=fact.evidence, severity=severity, subject=f"pypi/{answer.name}", sure=Confidence.LOW, data=data
             ),
         )
 
@@ -166,14 +166,8 @@ class Hub:
 
 def _hub(survey: Survey, hub: Hub) -> Iterator[Observed]:
     """Hub repositories that are referred to: look-alikes, and those without a commit."""
-    for o in survey.observed:
-        fact = o.fact
-        if (
-            not isinstance(fact, Reference)
-            or fact.hub != "huggingface"
-            or fact.role is Role.HINT
-            or fact.kind not in (Kind.MODEL, Kind.DATASET, Kind.CODE, Kind.TOKENIZER)
-        ):
+    for o, fact in survey.facts.of(Reference):
+        if fact.hub != "huggingface" or fact.role is Role.HINT or fact.kind not in (Kind.MODEL, Kind.DATASET, Kind.CODE, Kind.TOKENIZER):
             continue
         if hit := hub.like(fact.name):
             target, kind = hit

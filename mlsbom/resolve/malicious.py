@@ -16,6 +16,7 @@ from mlsbom.model import (
     Finding,
     Graph,
     Kind,
+    Mark,
     MemberDigest,
     Observed,
     Place,
@@ -53,7 +54,7 @@ def judge_of(packs: Packs, asked: Asked) -> Judge:
 def resolve(survey: Survey, graph: Graph, packs: Packs, asked: Asked) -> Iterator[Observed]:
     """Findings on every dependency, installed copy and the project itself; then on files by digest, name and mark."""
     judge = judge_of(packs, asked)
-    found = [(o.place, o.fact) for o in survey.observed if isinstance(o.fact, Dependency)]
+    found = [(o.place, fact) for o, fact in survey.facts.of(Dependency)]
     for ecosystem in ("pypi", "npm"):
         judge.prepare({f.name for _, f in found if f.ecosystem == ecosystem}, ecosystem)
     locked = _versions_by_folder(found)
@@ -137,22 +138,28 @@ def _finding(place: Place, fact: Dependency, answer: Answer, locked: dict[tuple[
 
 def _files(survey: Survey, known: indicators.Known) -> Iterator[Observed]:
     """Files whose digest, name or recorded mark is an indicator of a wave."""
-    formats = {a.path: a.formats for a in survey.artifacts}
     for a in survey.artifacts:
-        place = Place(path=a.path)
         if slug := known.digest(a.sha256):
             yield _indicator(
-                place, slug, f"the bytes of a file of wave {slug}", Severity.CRITICAL, Evidence(technique=Technique.HASH, confidence=1.0)
+                Place(path=a.path),
+                slug,
+                f"the bytes of a file of wave {slug}",
+                Severity.CRITICAL,
+                Evidence(technique=Technique.HASH, confidence=1.0),
             )
         elif hit := known.file(a.path):
             yield _indicator(
-                place,
+                Place(path=a.path),
                 hit.slug,
                 f"a file named as in wave {hit.slug}: {hit.text}",
                 Severity.MEDIUM,
                 Evidence(technique=Technique.FILENAME, confidence=0.5),
             )
+    formats: dict[str, tuple[str, ...]] = {}
     for o in survey.observed:
+        kind = type(o.fact)
+        if kind is not MemberDigest and kind is not Mark and kind is not Dependency:
+            continue
         if isinstance(o.fact, MemberDigest):
             if slug := known.digest(o.fact.sha256):
                 yield _indicator(
@@ -163,6 +170,7 @@ def _files(survey: Survey, known: indicators.Known) -> Iterator[Observed]:
                     Evidence(technique=Technique.HASH, confidence=1.0),
                 )
         elif hit := known.mark(o.fact):
+            formats = formats or {a.path: a.formats for a in survey.artifacts}
             prose = indicators.is_prose(o.place, formats.get(o.place.path, ()))
             severity = Severity.INFO if prose else Severity.CRITICAL if hit.runs else Severity.HIGH
             yield _indicator(o.place, hit.slug, f"names {hit.kind} {hit.text} of wave {hit.slug}", severity, o.fact.evidence)

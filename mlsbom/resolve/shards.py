@@ -20,10 +20,11 @@ RULES: tuple[Rule, ...] = (MISSING, OUTSIDE, SIZE)
 
 def resolve(survey: Survey, graph: Graph | None, packs: Packs, asked: Asked) -> Iterator[Observed]:
     """Findings about the index files of a survey, at the place of the index."""
-    sizes = {a.path: a.size for a in survey.artifacts}
-    for o in survey.observed:
-        if isinstance(o.fact, Statement) and o.fact.field == "shards" and isinstance(o.fact.value, dict) and not o.place.member:
-            yield from _index(o, o.fact.value, o.fact, sizes)
+    sizes: dict[str, int] = {}
+    for o, fact in survey.facts.of(Statement):
+        if fact.field == "shards" and isinstance(fact.value, dict) and not o.place.member:
+            sizes = sizes or {a.path: a.size for a in survey.artifacts}
+            yield from _index(o, fact.value, fact, sizes)
 
 
 def _index(o: Observed, value: dict[str, object], fact: Statement, sizes: dict[str, int]) -> Iterator[Observed]:

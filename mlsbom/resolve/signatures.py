@@ -20,7 +20,7 @@ RULES: tuple[Rule, ...] = (INVALID, UNCOVERED, UNTRUSTED, UNVERIFIABLE)
 
 def resolve(survey: Survey, graph: Graph | None, packs: Packs, asked: Asked) -> Iterator[Observed]:
     """A SignatureVerdict for each signature and what it is over, and findings about those that do not hold."""
-    found = [(o.place, o.fact) for o in survey.observed if isinstance(o.fact, Bundle) and not o.place.member]
+    found = [(o.place, fact) for o, fact in survey.facts.of(Bundle) if not o.place.member]
     if found:
         from mlsbom.resolve import signed
 

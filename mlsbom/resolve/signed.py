@@ -61,14 +61,14 @@ class SurveyTree:
                 self._artifacts[name] = artifact
                 self.entries[name] = Entry(name=name, kind="file", size=artifact.size, problem=_problem(name))
         cached = survey.target.source == "hf-cache"
-        for o in survey.observed:
-            if isinstance(o.fact, Link) and not o.place.member and o.place.path.startswith(prefix):
+        for o, link in survey.facts.of(Link):
+            if not o.place.member and o.place.path.startswith(prefix):
                 name = _name(o.place.path[len(prefix) :])
-                there = name in self.entries and o.fact.inside
-                if o.fact.kind == "hub-link" or (there and (cached or follow)):
+                there = name in self.entries and link.inside
+                if link.kind == "hub-link" or (there and (cached or follow)):
                     continue
-                kind = "symlink" if o.fact.kind in ("symlink", "folder-link", "hub-link") else "special"
-                self.entries[name] = Entry(name=name, kind=kind, target=o.fact.target)
+                kind = "symlink" if link.kind in ("symlink", "folder-link", "hub-link") else "special"
+                self.entries[name] = Entry(name=name, kind=kind, target=link.target)
 
     def digests(self, wanted: list[Want]) -> list[str | None]:
         """The digests that the scan computed; `unsupported-algorithm` for others: no byte is read here."""

@@ -29,9 +29,9 @@ BY: Final = "vulnerabilities"
 def resolve(survey: Survey, graph: Graph | None, packs: Packs, asked: Asked) -> Iterator[Observed]:
     """A finding for each vulnerability of each release at each place that names it."""
     places: dict[Release, list[tuple[Place, Dependency]]] = defaultdict(list)
-    for o in survey.observed:
-        if isinstance(o.fact, Dependency) and (version := _version(o.fact)) and not o.fact.project:
-            places[Release(o.fact.ecosystem, o.fact.name, version)].append((o.place, o.fact))
+    for o, fact in survey.facts.of(Dependency):
+        if (version := _version(fact)) and not fact.project:
+            places[Release(fact.ecosystem, fact.name, version)].append((o.place, fact))
     if asked.online:
         found, shortfalls = _online(sorted(places), packs, asked)
     else:
