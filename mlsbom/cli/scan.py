@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 )
 @click.option("--identity", help="The identity that signatures must have.")
 @click.option("--issuer", help="The OIDC issuer of that identity.")
-@click.option("--jobs", type=click.IntRange(1, 256), help="Hash threads (default: all cores).")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Threads that hash and processes that read small files (default: all cores).")
 @click.option("--no-cache", is_flag=True, help="Do not use the digest cache.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds after which the rest is recorded as not read.")
 @click.option("--lang", type=click.Choice(["en", "ko"]), default="en", help="Language of the reports.")

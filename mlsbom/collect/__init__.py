@@ -8,19 +8,21 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 
-from msgspec import Struct, field
+from msgspec import Struct, field, json
 
 from mlsbom import __version__
 from mlsbom.blob import Blob, BytesBlob
 from mlsbom.budget import Budget
-from mlsbom.collect.driver import Driver
+from mlsbom.collect.driver import Driver, encodable
 from mlsbom.collect.hashing import DigestCache, Digests, Hashers, cache_path, digest, responsive
+from mlsbom.collect.workers import BATCH, Workers, processes
 from mlsbom.errors import PackError, ReadError, Unreadable
 from mlsbom.knowledge import Packs, shared
-from mlsbom.model import Artifact, Link, Place, Shortfall, Status, Survey, Target, ToolInfo
+from mlsbom.model import Artifact, Link, Observed, Place, Shortfall, Status, Survey, Target, ToolInfo
 from mlsbom.sources import Entry, Source
 from mlsbom.sources.local import LocalSource, identity
 
@@ -42,12 +44,23 @@ SIGNATURES = (
 
 WEIGHTS_AFAR = "headers were read, the weights were not fetched, as asked (--weights headers)"
 
+
+
+class Found(Struct):
+    """What a process found: facts, files to read under another format (path, format, asker, line), artifacts."""
+
+    facts: list[Observed]
+    asked: list[tuple[str, str, Place, int | None]]
+    artifacts: list[Artifact]
+
+
 Observer = Callable[[str, int, int], None]
 """Told (what, done, of) while collecting; `what` is a path."""
 
 
 class Options(Struct, kw_only=True):
-    """How to collect. `timeout` in seconds for the whole; `jobs` hash threads; `algorithms` wanted of every file."""
+    """How to collect. `timeout` in seconds for the whole; `jobs` hash threads, and processes for small files; `algorithms` wanted of every
+    file."""
 
     packs: Packs = field(default_factory=shared)
     jobs: int = field(default_factory=lambda: os.cpu_count() or 2)
@@ -87,11 +100,12 @@ class _Collection:
                 for e in early:
                     self.visit(e)
                 wanted = self.driver.wanted_algorithms()
-                for e in sorted(large, key=lambda e: -e.size):
-                    self.start(e, hashers, wanted.get(e.path, ()))
                 seen = {e.path for e in early}
-                for e in entries:
-                    if e.path not in seen:
+                rest = [e for e in entries if e.path not in seen]
+                with self.shared(rest, wanted) as others:  # forked before there are threads
+                    for e in sorted(large, key=lambda e: -e.size):
+                        self.start(e, hashers, wanted.get(e.path, ()))
+                    for e in others:
                         self.visit(e, wanted.get(e.path, ()))
                 self.read_as()
                 self.settle()
@@ -99,6 +113,61 @@ class _Collection:
             hashers.close()
             self.cache.close()
         return self.survey()
+
+    @contextmanager
+    def shared(self, entries: list[Entry], wanted: dict[str, tuple[str, ...]]) -> Iterator[list[Entry]]:
+        """Begin to read small files in further processes, where that helps; gives the entries that are left for this one alone."""
+        small = [e for e in entries if self.source.local and e.kind in ("file", "symlink") and not e.reason and e.size <= SMALL]
+        count = processes(self.options.jobs, len(small))
+        if not count:
+            yield entries
+            return
+        batches = [small[at : at + BATCH] for at in range(0, len(small), BATCH)]
+
+        def here(number: int) -> None:
+            for e in batches[number]:
+                self.visit(e, wanted.get(e.path, ()))
+
+        def apart(number: int) -> bytes:
+            self.take()
+            here(number)
+            found = self.take()
+            try:
+                return json.encode(found)
+            except UnicodeEncodeError:
+                found.facts = [encodable(o) for o in found.facts]
+                return json.encode(found)
+
+        workers = Workers(count, apart)
+        try:
+            taken = {e.path for e in small}
+            yield [e for e in entries if e.path not in taken]
+            workers.share(len(batches), here, self.keep)
+        finally:
+            workers.close()
+
+    def take(self) -> Found:
+        """What was found since the last `take`, for another process."""
+        artifacts, self.artifacts = self.artifacts, {}
+        facts, asked = self.driver.take()
+        return Found(facts, [(*what, *asker) for what, asker in asked.items()], list(artifacts.values()))
+
+    def keep(self, raw: bytes) -> None:
+        """Take over what another process found."""
+        found = json.decode(raw, type=Found)
+        for fact in found.facts:
+            self.driver.keep(fact)
+        for path, form, place, line in found.asked:
+            self.driver.ask((path, form), (place, line))
+        for artifact in found.artifacts:
+            self.artifacts[artifact.path] = artifact
+        self.progress(found.artifacts[-1].path if found.artifacts else "", len(found.artifacts))
+
+    def progress(self, path: str, more: int, tell: bool = False) -> None:
+        """Tell the observer of what takes long, and now and then of the rest."""
+        before, self.done = self.done, self.done + more
+        if self.options.observer and (tell or self.done // 256 > before // 256):
+            self.options.observer(path, self.done, len(self.entries))
 
     def start(self, entry: Entry, hashers: Hashers, more: tuple[str, ...]) -> None:
         """Begin to hash a large file in a thread, unless the cache or the source knows it."""
@@ -125,9 +194,7 @@ class _Collection:
 
     def visit(self, entry: Entry, more: tuple[str, ...] = ()) -> None:
         """Read one entry: digest (of small files), formats, facts."""
-        self.done += 1
-        if self.options.observer and (entry.size > SMALL or self.done % 256 == 0):
-            self.options.observer(entry.path, self.done, len(self.entries))
+        self.progress(entry.path, 1, entry.size > SMALL)
         place = Place(path=entry.path)
         for fact in entry.facts:
             self.driver.record(place, "source", fact)
@@ -150,7 +217,8 @@ class _Collection:
             budget.check()
             if isinstance(self.source, LocalSource) and entry.size <= SMALL:
                 data = self.source.whole(entry)
-                made = tuple((a, _hash(a, data)) for a in (_algorithms(self.options.algorithms, more) if more else self.options.algorithms))
+                names = _algorithms(self.options.algorithms, more) if more else self.options.algorithms
+                made = tuple([(name, _hash(name, data)) for name in names])
                 self.read(entry, place, BytesBlob(data, entry.path.rpartition("/")[2]), made, budget)
             else:
                 with self.source.open(entry) as blob:
@@ -170,29 +238,35 @@ class _Collection:
 
     def read_as(self) -> None:
         """Work through what inspectors asked to be read under another format, each (place, format) once."""
-        while self.driver.asked:
-            target, form, asker, line = self.driver.asked.pop()
-            entry = self.entries.get(target)
-            if entry is None or entry.reason or entry.kind not in ("file", "symlink"):
-                why = (
-                    "leaves the target"
-                    if target.startswith(("../", "/")) or target == ".."
-                    else "is not there"
-                    if entry is None
-                    else entry.reason
-                )
-                self.driver.record(
-                    asker,
-                    "read-as",
-                    Shortfall(status=Status.PARTIAL, reason=f"names {target!r}, which {why}" + (f" (line {line})" if line else "")),
-                )
-                continue
-            place = Place(path=target)
-            try:
-                with self.source.open(entry) as blob:
-                    self.driver.inspect(blob, place, (form,), Budget(entry.size, deadline=self.deadline), only=form)
-            except ReadError as e:
-                self.driver.shortfall(place, "walk", e)
+        done: set[tuple[str, str]] = set()
+        while todo := sorted(self.driver.asked.keys() - done):
+            for target, form in todo:
+                done.add((target, form))
+                self.read_one(target, form, *self.driver.asked[target, form])
+
+    def read_one(self, target: str, form: str, asker: Place, line: int | None) -> None:
+        """Read one file under the format that was asked for."""
+        entry = self.entries.get(target)
+        if entry is None or entry.reason or entry.kind not in ("file", "symlink"):
+            why = (
+                "leaves the target"
+                if target.startswith(("../", "/")) or target == ".."
+                else "is not there"
+                if entry is None
+                else entry.reason
+            )
+            self.driver.record(
+                asker,
+                "read-as",
+                Shortfall(status=Status.PARTIAL, reason=f"names {target!r}, which {why}" + (f" (line {line})" if line else "")),
+            )
+            return
+        place = Place(path=target)
+        try:
+            with self.source.open(entry) as blob:
+                self.driver.inspect(blob, place, (form,), Budget(entry.size, deadline=self.deadline), only=form)
+        except ReadError as e:
+            self.driver.shortfall(place, "walk", e)
 
     def settle(self) -> None:
         """Collect the digests that threads made, and remember them."""

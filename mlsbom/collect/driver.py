@@ -54,16 +54,19 @@ FAR_MEMBER_DIGEST = 1 << 20
 READ_BY_NATURE = frozenset({"text", "pointer"})  # where no inspector asks for more, having identified it is having read it
 
 
+Asked = dict[tuple[str, str], tuple[Place, int | None]]
+"""Who asked for a (path, format) to be read, and in which line."""
+
+
 class Driver:
     """Facts of all blobs of one target. `record` is the only way in."""
 
     def __init__(self, packs: Packs, *, sketch: bool = True) -> None:
         self.packs = packs
         self.facts: list[Observed] = []
-        self.asked: list[tuple[str, str, Place, int | None]] = []
+        self.asked: Asked = {}
         self.pointers: dict[str, Pointer] = {}
         self._sketch = sketch
-        self._asked_once: set[tuple[str, str]] = set()
         self._worst: dict[str, Status] = {}
         self._bundles: list[tuple[str, Bundle]] = []
         self._table = table()
@@ -71,7 +74,12 @@ class Driver:
 
     def record(self, place: Place, by: str, fact: AnyFact) -> None:
         """Keep one fact."""
-        self.facts.append(Observed(place=place, by=by, fact=fact))
+        self.keep(Observed(place=place, by=by, fact=fact))
+
+    def keep(self, observed: Observed) -> None:
+        """Keep one fact, of here or of another process."""
+        self.facts.append(observed)
+        place, fact = observed.place, observed.fact
         if isinstance(fact, Shortfall):
             known = self._worst.get(place.path, Status.FULL)
             if STATUS_ORDER[fact.status] > STATUS_ORDER[known]:
@@ -180,9 +188,19 @@ class Driver:
             return
         wanted = item.path.replace("\\", "/")
         target = wanted if wanted.startswith("/") else posixpath.normpath(posixpath.join(posixpath.dirname(place.path), wanted))
-        if (target, item.format) not in self._asked_once:
-            self._asked_once.add((target, item.format))
-            self.asked.append((target, item.format, place, item.line))
+        self.ask((target, item.format), (place, item.line))
+
+    def ask(self, what: tuple[str, str], asker: tuple[Place, int | None]) -> None:
+        """Note that a file (path, format) is to be read; of several that ask, the first by place is the one that is named."""
+        known = self.asked.get(what)
+        if known is None or _first(asker) < _first(known):
+            self.asked[what] = asker
+
+    def take(self) -> tuple[list[Observed], Asked]:
+        """What was found since the last `take`; the driver forgets it."""
+        taken = (self.facts, self.asked)
+        self.facts, self.asked = [], {}
+        return taken
 
     def _fingerprint(self, blob: Blob, place: Place, formats: tuple[str, ...], tables: list[TensorTable], budget: Budget) -> None:
         """The one stage that reads tensor bytes a second time, and only where the registry knows a shape."""
@@ -220,9 +238,19 @@ class Driver:
             try:
                 keyed[encode(o)] = o
             except UnicodeEncodeError:  # half a surrogate pair, which JSON and pickles can spell and UTF-8 cannot
-                whole = msgspec.convert(_encodable(msgspec.to_builtins(o)), Observed)
+                whole = encodable(o)
                 keyed[encode(whole)] = whole
         return tuple(keyed[k] for k in sorted(keyed, key=lambda k: (keyed[k].place.path, keyed[k].place.member, k)))
+
+
+def _first(asker: tuple[Place, int | None]) -> tuple[str, str, int]:
+    place, line = asker
+    return (place.path, place.member, line or 0)
+
+
+def encodable(observed: Observed) -> Observed:
+    """The fact with lone surrogates in its text spelled as escapes."""
+    return msgspec.convert(_encodable(msgspec.to_builtins(observed)), Observed)
 
 
 def _encodable(value: Any) -> Any:

@@ -85,7 +85,8 @@ def protobuf_kind(blob: Blob, name: str = "") -> str | None:
     top = _heads(blob, 0, blob.size)
     if not top:
         return None
-    fitting = [s for s in _beginning(top[0].number, top[0].wire) if _fits(blob, top, s)]
+    numbers = {h.number for h in top}
+    fitting = [s for s in _beginning(top[0].number, top[0].wire) if not numbers.isdisjoint(s.need) and _fits(blob, top, s)]
     kind = next((s.name for s in fitting if name.endswith(s.suffixes)), fitting[0].name if fitting else None)
     return "mediapipe" if kind == "graph-def" and _is_mediapipe(blob, top[0]) else kind
 
@@ -115,8 +116,11 @@ def _fits(blob: Blob, top: list[_Head], schema: _Schema) -> bool:
     if schema.name == "cntk":
         return _is_cntk(blob, top)
     numbers = {h.number for h in top}
-    if not numbers & schema.need or not all(_right(h, schema.fields) or (h.number >= schema.open_from and h.wire == 2) for h in top[:8]):
+    if numbers.isdisjoint(schema.need):
         return False
+    for h in top[:8]:
+        if not (_right(h, schema.fields) or (h.number >= schema.open_from and h.wire == 2)):
+            return False
     if not schema.inner:
         return len(numbers) >= 3 and name_like(blob, top, 8)
     checked = 0

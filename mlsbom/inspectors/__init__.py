@@ -99,15 +99,17 @@ class Table:
         self._formats: dict[str, list[int]] = {}
         self._exact: dict[str, list[int]] = {}
         self._suffix: dict[str, list[int]] = {}
-        self._globs: dict[str, list[tuple[str, int]]] = {}  # by the extension that a glob ends in, "" for none
+        self._globs: dict[str, list[tuple[str, int]]] = {}  # of base names, by the extension that a glob ends in, "" for none
         self._any: dict[str, re.Pattern[str]] = {}  # fits where one of these globs does
+        self._paths: list[tuple[str, re.Pattern[str], int]] = []  # of ends of paths, with words that they have
         self._usual: dict[tuple[tuple[str, ...], str], tuple[frozenset[int], list[Row]]] = {}
         for n, row in enumerate(rows):
             for f in row.formats:
                 self._formats.setdefault(f, []).append(n)
             for name in row.names:
                 if "/" in name:
-                    self._glob(name, n)
+                    words = "" if "[" in name else max(re.split(r"[*?]", name), key=len)
+                    self._paths.append((words, late(r"(?:.*/)?" + fnmatch.translate(name)), n))
                 elif name.startswith("*.") and not set(name[2:]) & set("*?["):
                     self._suffix.setdefault(name[1:], []).append(n)
                 elif not set(name) & set("*?["):
@@ -118,9 +120,9 @@ class Table:
             self._any[extension] = late("|".join(f"(?:{pattern})" for pattern, _ in globs))
 
     def _glob(self, name: str, n: int) -> None:
-        tail = re.split(r"[*?\]/]", name)[-1]
+        tail = re.split(r"[*?\]]", name)[-1]
         extension = tail[tail.rfind(".") :] if "." in tail else ""
-        self._globs.setdefault(extension, []).append((r"(?:.*/)?" + fnmatch.translate(name), n))
+        self._globs.setdefault(extension, []).append((fnmatch.translate(name), n))
 
     def find(self, formats: tuple[str, ...], path: str) -> list[Row]:
         """The rows for a blob of these formats at this path (or member path)."""
@@ -138,6 +140,8 @@ class Table:
             more.update(self._suffix.get(base[at:], ()))
             at = base.find(".", at + 1)
         for bucket in (extension, "") if extension else ("",):
-            if bucket in self._any and self._any[bucket].fullmatch(lower):
-                more.update(n for pattern, n in self._globs[bucket] if re.fullmatch(pattern, lower))
+            if bucket in self._any and self._any[bucket].fullmatch(base):
+                more.update(n for pattern, n in self._globs[bucket] if re.fullmatch(pattern, base))
+        if "/" in lower:
+            more.update([n for words, pattern, n in self._paths if words in lower and pattern.fullmatch(lower)])
         return [self.rows[n] for n in sorted(usual[0] | more)] if more - usual[0] else usual[1]

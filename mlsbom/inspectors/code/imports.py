@@ -149,11 +149,16 @@ def scan(text: str) -> dict[str, Found]:
     blank = "\n" + blank  # so that every statement has something before it; lines then count from 0
     lines = "\n" + text  # strings are blank, and so are the line ends in them
     line, counted = 0, 0
+    known: set[str] = set()  # statements at the margin: said again, they add nothing
     for m in _STATEMENT.finditer(blank):
+        if m[0] in known:
+            continue
         end = m.end("before")
         line += lines.count("\n", counted, end)
         counted = end
         if m["before"] == "\n" and blank[end] not in _BLANKS:  # nearly every import
+            if m["module"] not in _NAMESPACES:
+                known.add(m[0])
             _collect(found, m, blank, line, False)
             continue
         row_start = blank.rfind("\n", 0, m.start() + 1) + 1
@@ -180,9 +185,6 @@ def _collect(found: dict[str, Found], m: re.Match[str], blank: str, line: int, o
     if m["module"]:
         module = m["module"]
         if not module.startswith("."):
-            known = found.get(module.split(".", 1)[0])
-            if known is not None and not known.optional and known.line <= line and module in known.modules and module not in _NAMESPACES:
-                return
             _add(found, module.split(".", 1)[0], _members(module, blank[m.end() :]), line, optional)
         return
     for part in m["names"].split(","):
