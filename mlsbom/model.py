@@ -11,10 +11,10 @@ quote. Lines count from 1; offsets and sizes are bytes; times are RFC 3339 in UT
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -386,20 +386,23 @@ class Facts:
     """Observed facts by their type: nearly all questions are about one type, and walks over all of them were half of the time of a fold."""
 
     def __init__(self, observed: Iterable[Observed]) -> None:
-        self._groups: defaultdict[type, list[Observed]] = defaultdict(list)
-        for o in observed:
-            self._groups[type(o.fact)].append(o)
+        self._groups: defaultdict[type, list[tuple[Observed, Any]]] = defaultdict(list)
+        self._add(observed)
 
-    def of(self, kind: type[F]) -> list[tuple[Observed, F]]:
+    def _add(self, observed: Iterable[Observed]) -> None:
+        for o in observed:
+            fact = o.fact
+            self._groups[type(fact)].append((o, fact))
+
+    def of(self, kind: type[F]) -> Sequence[tuple[Observed, F]]:
         """What was observed of one type, with its fact, in the order of observation."""
-        return [(o, cast(F, o.fact)) for o in self._groups.get(kind, ())]
+        return self._groups.get(kind, ())
 
     def also(self, observed: Iterable[Observed]) -> Facts:
         """These and more."""
         more = Facts(())
         more._groups.update((kind, list(rows)) for kind, rows in self._groups.items())
-        for o in observed:
-            more._groups[type(o.fact)].append(o)
+        more._add(observed)
         return more
 
 

@@ -36,7 +36,6 @@ from mlsbom.model import (
     Survey,
 )
 from mlsbom.policy.apply import Decisions, decide
-from mlsbom.policy.attestation import attestations
 from mlsbom.policy.inputs import baseline, vex
 from mlsbom.policy.profile import Profile
 from mlsbom.policy.profile import load as load_profile
@@ -130,7 +129,7 @@ def assess(survey: Survey, settings: Settings | None = None) -> Assessment:
         online=settings.online,
     )
     derived, graph = resolve(survey, settings.packs, asked)
-    everything = (*survey.observed, *derived)
+    everything = survey.facts.also(derived)
     today = date.fromisoformat(asked.now[:10])
     known = baseline(settings.baseline) if settings.baseline else frozenset()
     decisions = Decisions(profile=profile, baseline=known, vex=vex(settings.vex))
@@ -141,7 +140,7 @@ def assess(survey: Survey, settings: Settings | None = None) -> Assessment:
     view = View(
         survey=survey,
         graph=graph,
-        observed=everything,
+        facts=everything,
         findings=findings,
         coverage=unread,
         verdicts=verdicts,
@@ -162,7 +161,7 @@ def assess(survey: Survey, settings: Settings | None = None) -> Assessment:
         lineage=lineage,
         grades=graded,
         profile=profile.name if profile else None,
-        notes=(*notes, *_void(survey)),
+        notes=(*notes, *_void(view)),
         items=items(view, graded, profile),
         proposals=proposals(view, settings.packs),
         obligations=_obligations(survey, graph, settings.packs),
@@ -208,9 +207,9 @@ def requirements(specs: tuple[str, ...]) -> dict[str, int]:
     return out
 
 
-def _void(survey: Survey) -> tuple[str, ...]:
+def _void(view: View) -> tuple[str, ...]:
     """Notes on attestations that do not count."""
-    return tuple(f"attestation {a.kind} of {a.component} does not count: {a.why_not}" for a in attestations(survey) if not a.counts)
+    return tuple(f"attestation {a.kind} of {a.component} does not count: {a.why_not}" for a in view.attested if not a.counts)
 
 
 def _stale(profile: Profile | None, survey: Survey, today: date) -> tuple[str, ...]:

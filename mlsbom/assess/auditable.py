@@ -34,7 +34,7 @@ def au2(v: View, c: Component) -> Outcome:
     if c.kind == Kind.SERVICE:
         return NA
     if c.local:
-        paths = list(c.files) or [a.path for a in v.survey.artifacts if v.graph.owners.get(a.path) == c.ref or c is v.graph.root]
+        paths = c.files or (v.formats if c is v.graph.root else v.owned.get(c.ref, ()))
         bare = [p for p in paths if not v.sha256.get(p)]
         return failed(f"{len(bare)} files without SHA-256, first {bare[0]}") if bare else passed()
     if c.kind == Kind.CONTAINER:

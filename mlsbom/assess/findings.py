@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable
 
-from mlsbom.model import SEVERITY_ORDER, STATUS_ORDER, Finding, Graph, Judged, Observed, Place, Shortfall, Source, Status
+from mlsbom.model import SEVERITY_ORDER, STATUS_ORDER, Facts, Finding, Graph, Judged, Place, Shortfall, Source, Status
+from mlsbom.patterns import late
 from mlsbom.survey.drafts import source_of
 
+_NUMBER = late(r"\b\d+\b")
 
-def judged(observed: tuple[Observed, ...], graph: Graph, remedy: Callable[[str], str] = lambda rule: "") -> tuple[Judged, ...]:
+
+def judged(facts: Facts, graph: Graph, remedy: Callable[[str], str] = lambda rule: "") -> tuple[Judged, ...]:
     """All findings, worst first, each once. `remedy` gives the text of a rule's page."""
     components = graph.by_ref()
     best: dict[str, Judged] = {}
-    for o in observed:
-        fact = o.fact
-        if not isinstance(fact, Finding):
-            continue
+    for o, fact in facts.of(Finding):
         owner = components.get(graph.owners.get(o.place.path, ""), graph.root)
         subject = fact.subject or (owner.name if owner is not graph.root else str(o.place))
         one = Judged(
@@ -46,16 +45,18 @@ def judged(observed: tuple[Observed, ...], graph: Graph, remedy: Callable[[str],
 
 def fingerprint(fact: Finding, place: Place) -> str:
     """16 hex of SHA-256 over rule, place or subject, and the normalised reason: no line, pack or severity."""
-    because = re.sub(r"\s+", " ", re.sub(r"\b\d+\b", "#", fact.because)).strip().lower()
+    because = " ".join(_NUMBER.sub("#", fact.because).split()).lower()
     text = "\0".join((fact.rule, str(place), fact.subject or "", because))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def coverage(observed: tuple[Observed, ...]) -> tuple[tuple[Place, Status, str], ...]:
+def coverage(facts: Facts) -> tuple[tuple[Place, Status, str], ...]:
     """Every shortfall by place: (place, status, reason), worst first within a place; what is not listed was read in full."""
-    rows = {(o.place.path, o.place.member, o.fact.status, o.fact.reason): o for o in observed if isinstance(o.fact, Shortfall)}
-    out = [(o.place, o.fact.status, o.fact.reason) for o in rows.values() if isinstance(o.fact, Shortfall)]
-    return tuple(sorted(out, key=lambda r: (r[0].path, r[0].member, -STATUS_ORDER[r[1]], r[2])))
+    rows = {
+        (o.place.path, o.place.member, -STATUS_ORDER[fact.status], fact.reason): (o.place, fact.status, fact.reason)
+        for o, fact in facts.of(Shortfall)
+    }
+    return tuple(rows[key] for key in sorted(rows))
 
 
 def where_text(source: Source) -> str:

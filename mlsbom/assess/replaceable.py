@@ -71,7 +71,7 @@ GRADED: Final = frozenset({Kind.MODEL, Kind.SERVICE})
 def re1(v: View, c: Component) -> Outcome:
     if not c.files:
         return NA
-    closed = [p for p in c.files if not set(v.formats.get(p, ())) & OPEN]
+    closed = [p for p in c.files if OPEN.isdisjoint(v.formats.get(p, ()))]
     return failed(f"no open, documented format: {closed[0]}") if closed else passed()
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from mlsbom.assess import auditable, controllable, license_clean, replaceable, security_reviewed
 from mlsbom.assess.view import FAILED, NOT_APPLICABLE, NOT_SHOWN, PASSED, Check, Outcome, View
-from mlsbom.model import Component, Grade
+from mlsbom.model import Component, Grade, Kind
 
 CHECKS: Final[tuple[Check, ...]] = (
     *auditable.CHECKS,
@@ -26,10 +26,11 @@ BY_ID: Final = {c.id: c for c in CHECKS}
 def grades(view: View) -> tuple[Grade, ...]:
     """The grades of all components, upstreams before what derives from them, so that LI6 sees theirs."""
     out = []
+    order = _upstream_first(view)
     for criterion in CRITERIA:
-        checks = [c for c in CHECKS if c.criterion == criterion]
-        for component in _upstream_first(view):
-            grade = _grade(view, component, criterion, checks)
+        checks = {kind: [c for c in CHECKS if c.criterion == criterion and (c.kinds is None or kind in c.kinds)] for kind in Kind}
+        for component in order:
+            grade = _grade(view, component, criterion, checks[component.kind])
             if grade is not None:
                 view.grades[(criterion, component.ref)] = grade.level
                 out.append(grade)
@@ -55,17 +56,18 @@ def _upstream_first(view: View) -> list[Component]:
 
 
 def _grade(view: View, component: Component, criterion: str, checks: list[Check]) -> Grade | None:
-    states = [(c, c.run(view, component)) for c in checks if c.kinds is None or component.kind in c.kinds]
-    asked = [(c, o) for c, o in states if o.state != NOT_APPLICABLE]
+    asked = [(c, o) for c in checks if (o := c.run(view, component)).state != NOT_APPLICABLE]
     if not asked:
         return None
+    level = _level(asked, waive=False)
+    waived = tuple([c.id for c, o in asked if o.waived])
     return Grade(
         criterion=criterion,
         component=component.ref,
-        level=_level(asked, waive=False),
-        effective=_level(asked, waive=True),
-        waived=tuple(c.id for c, o in asked if o.waived),
-        passed=tuple(c.id for c, o in asked if o.state == PASSED),
+        level=level,
+        effective=_level(asked, waive=True) if waived else level,
+        waived=waived,
+        passed=tuple([c.id for c, o in asked if o.state == PASSED]),
         failed={c.id: o.why for c, o in asked if o.state == FAILED},
         not_shown={c.id: o.why for c, o in asked if o.state == NOT_SHOWN},
     )
@@ -73,8 +75,5 @@ def _grade(view: View, component: Component, criterion: str, checks: list[Check]
 
 def _level(asked: list[tuple[Check, Outcome]], waive: bool) -> int:
     """The highest level up to which every check that was asked passed. `waive`: what is waived counts as met (for the gate alone)."""
-    top = max(c.level for c, _ in asked)
-    for n in range(1, top + 1):
-        if any(c.level == n and o.state != PASSED and not (waive and o.waived) for c, o in asked):
-            return n - 1
-    return top
+    unmet = [c.level for c, o in asked if o.state != PASSED and not (waive and o.waived)]
+    return min(unmet) - 1 if unmet else max([c.level for c, _ in asked])

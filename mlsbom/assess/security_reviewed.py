@@ -93,6 +93,7 @@ CODE: Final = frozenset(
 """Formats that can hold instructions which loading or running executes: serialised objects, Lambda layers, graphs with operators that
 reach files or processes ("models are programs", TensorFlow's security policy), compiled engines, programs. What a file of such a format
 really holds was inspected; the rubric asks for a review of its hash all the same."""
+KNOWN: Final = CODE | DATA_ONLY
 REVIEW_DAYS: Final = 180
 RESCAN_DAYS: Final = 30
 
@@ -141,9 +142,9 @@ def _tensors_of(v: View, path: str) -> bool:
 
 def _unsafe(v: View, c: Component) -> list[str]:
     """Files of a component in formats that can hold code: all that it is made of, and programs beside them."""
-    named = [p for p in c.files if set(v.formats.get(p, ())) & CODE]
-    programs = [p for p in v.owned.get(c.ref, ()) if set(v.formats[p]) & PROGRAMS]
-    loose = [p for p in v.owned.get(c.ref, ()) if not c.files and set(v.formats[p]) & CODE]
+    named = [p for p in c.files if not CODE.isdisjoint(v.formats.get(p, ()))]
+    programs = [p for p in v.owned.get(c.ref, ()) if not PROGRAMS.isdisjoint(v.formats[p])]
+    loose = [p for p in v.owned.get(c.ref, ()) if not CODE.isdisjoint(v.formats[p])] if not c.files else []
     return sorted({*named, *programs, *loose})
 
 
@@ -161,7 +162,7 @@ def se4(v: View, c: Component) -> Outcome:
     if not c.local and c is not v.graph.root:
         return NA
     unsafe = _unsafe(v, c)
-    other = [p for p in c.files if not set(v.formats.get(p, ())) & (CODE | DATA_ONLY)]
+    other = [p for p in c.files if KNOWN.isdisjoint(v.formats.get(p, ()))]
     if not c.files and not unsafe:
         return NA
     left = _unreviewed(v, c, sorted({*unsafe, *other}))

@@ -11,19 +11,17 @@ from msgspec import Struct, field
 from mlsbom.model import (
     Component,
     Dependency,
+    Facts,
     Fingerprint,
     Graph,
     Judged,
     Kind,
     License,
-    Observed,
     Place,
-    Reference,
     Relationship,
     Status,
     Survey,
     TensorTable,
-    Text,
 )
 from mlsbom.policy.attestation import Attestation, attestations
 
@@ -77,10 +75,14 @@ class Check(Struct, frozen=True, kw_only=True):
     kinds: frozenset[Kind] | None = None  # of which components it is asked; None: of all
 
 
-def _beside(path: str, home: str) -> bool:
-    """Whether a licence text at `path` is that of the distribution whose metadata stands in `home`."""
-    folder = path.rpartition("/")[0]
-    return folder == home or (home.endswith((".dist-info", ".egg-info")) and path.startswith(f"{home}/"))
+def _homes(path: str) -> list[str]:
+    """The folders of whose distribution a licence text at `path` is: its own, and metadata folders above it."""
+    at = path.rpartition("/")[0]
+    homes = [at]
+    while at := at.rpartition("/")[0]:
+        if at.endswith((".dist-info", ".egg-info")):
+            homes.append(at)
+    return homes
 
 
 class View(Struct):
@@ -88,7 +90,7 @@ class View(Struct):
 
     survey: Survey
     graph: Graph
-    observed: tuple[Observed, ...]
+    facts: Facts
     findings: tuple[Judged, ...]
     coverage: tuple[tuple[Place, Status, str], ...]
     verdicts: tuple[dict[str, Any], ...]
@@ -102,8 +104,7 @@ class View(Struct):
     unread: dict[str, list[tuple[Place, Status, str]]] = field(default_factory=dict)
     formats: dict[str, tuple[str, ...]] = field(default_factory=dict)
     sha256: dict[str, str | None] = field(default_factory=dict)
-    digests: dict[str, dict[str, str]] = field(default_factory=dict)
-    texts: set[str] = field(default_factory=set)
+    sha512: set[str] = field(default_factory=set)  # paths whose SHA-512 is known
     tensors: dict[str, list[TensorTable]] = field(default_factory=dict)
     fingerprinted: set[str] = field(default_factory=set)
     hashed_packages: set[tuple[str, str]] = field(default_factory=set)
@@ -129,41 +130,39 @@ class View(Struct):
                 refs = {self.graph.owners.get(f.where.path, self.graph.root.ref)}
             for ref in refs | {self.graph.root.ref}:
                 self.found.setdefault(ref, []).append(f)
-        for row in self.coverage:
-            owner = self.graph.owners.get(row[0].path, self.graph.root.ref)
-            for ref in {owner, self.graph.root.ref}:
-                self.unread.setdefault(ref, []).append(row)
-        for a in self.survey.artifacts:
-            self.formats[a.path] = a.formats
-            self.sha256[a.path] = a.sha256
-            self.digests[a.path] = dict(a.digests)
-        for o in self.observed:
-            fact = o.fact
-            if isinstance(fact, Text):
-                self.texts.add(o.place.path)
-            elif isinstance(fact, TensorTable):
-                self.tensors.setdefault(o.place.path, []).append(fact)
-            elif isinstance(fact, Fingerprint):
-                self.fingerprinted.add(o.place.path)
-            elif isinstance(fact, Dependency) and fact.hashes:
-                self.hashed_packages.add((fact.ecosystem, fact.name))
-            elif isinstance(fact, Reference):
-                continue
+        self._files()
         self.services = [c for c in self.graph.components if c.kind == Kind.SERVICE]
-        for path in self.formats:
-            self.owned.setdefault(self.graph.owners.get(path, self.graph.root.ref), []).append(path)
         self._licenses()
+
+    def _files(self) -> None:
+        owners, root = self.graph.owners, self.graph.root.ref
+        for row in self.coverage:
+            owner = owners.get(row[0].path, root)
+            self.unread.setdefault(root, []).append(row)
+            if owner != root:
+                self.unread.setdefault(owner, []).append(row)
+        self.formats = {a.path: a.formats for a in self.survey.artifacts}
+        self.sha256 = {a.path: a.sha256 for a in self.survey.artifacts}
+        self.sha512 = {a.path for a in self.survey.artifacts for algorithm, value in a.digests if algorithm == "sha512" and value}
+        for path in self.formats:
+            self.owned.setdefault(owners.get(path, root), []).append(path)
+        self.fingerprinted = {o.place.path for o, _ in self.facts.of(Fingerprint)}
+        self.hashed_packages = {(fact.ecosystem, fact.name) for _, fact in self.facts.of(Dependency) if fact.hashes}
+        for o, table in self.facts.of(TensorTable):
+            self.tensors.setdefault(o.place.path, []).append(table)
 
     def _licenses(self) -> None:
         """A distribution's licence texts stand in its `.dist-info`; an application without a licence of its own has that of its project."""
-        every = [x for c in self.by_ref.values() for x in c.licenses]
+        texts: dict[str, list[License]] = {}
+        for x in (x for c in self.by_ref.values() for x in c.licenses if x.role == "observed"):
+            for folder in _homes(x.source.path):
+                texts.setdefault(folder, []).append(x)
         project: tuple[License, ...] = ()
         for c in self.graph.components:
             rows = c.licenses
             home = next((s.path.rpartition("/")[0] for s in c.evidence if c.kind == Kind.PACKAGE and c.local), None)
             if home is not None:
-                beside = [x for x in every if x not in rows and x.role == "observed" and _beside(x.source.path, home)]
-                rows = (*rows, *dict.fromkeys(beside))
+                rows = (*rows, *dict.fromkeys(x for x in texts.get(home, ()) if x not in c.licenses))
                 if home.count("/") == 0:
                     project = project or rows
             self.licensed[c.ref] = rows

@@ -46,12 +46,13 @@ def decide(
     for c in components.values():
         for name in c.names:
             called.setdefault(name, set()).update(c.names)
-    digests = {h for a in survey.artifacts for _, h in a.digests} | {survey.target.digest}
+    digests = {h for a in survey.artifacts for _, h in a.digests} | {survey.target.digest} if good else set()
     out = []
     for f in findings:
         severity = _severity(f, profile) if profile else f.severity
         by = _set_aside(f, good, used, components.get(graph.owners.get(f.where.path, "")), digests, decisions, called)
-        out.append(msgspec.structs.replace(f, severity=severity, waived_by=by))
+        same = severity is f.severity and by == f.waived_by
+        out.append(f if same else msgspec.structs.replace(f, severity=severity, waived_by=by))
     for n, w in enumerate(good):
         if n not in used:
             notes.append(f"waiver of {w.rule} for {w.component or w.path} was not used")
@@ -93,6 +94,8 @@ def _set_aside(
 
 def _vex(f: Judged, vex: dict[tuple[str, str], str], names: set[str]) -> str | None:
     """The status that a VEX document gives: for one of the product's names, its purl without a version, or any product."""
+    if not vex:
+        return None
     data: dict[str, Any] = dict(f.data)
     ids = [i for key in ("advisory", "advisories", "aliases") for i in str(data.get(key, "")).replace(",", " ").split()]
     products = sorted({f.subject, str(data.get("purl", "")), *names, *(n.partition("@")[0] for n in names if n.startswith("pkg:"))} - {""})

@@ -61,13 +61,12 @@ class Attestation(Struct, frozen=True, kw_only=True):
 
 def attestations(survey: Survey) -> tuple[Attestation, ...]:
     """All attestations that stand in the survey, each with whether it counts."""
+    found = [o for o, fact in survey.facts.of(Statement) if fact.field == "attestation" and isinstance(fact.value, dict)]
+    if not found:
+        return ()
     digests = {h for a in survey.artifacts for _, h in a.digests} | {survey.target.digest}
     paths = {a.path for a in survey.artifacts}
-    return tuple(
-        _read(o, digests, paths)
-        for o in survey.observed
-        if isinstance(o.fact, Statement) and o.fact.field == "attestation" and isinstance(o.fact.value, dict)
-    )
+    return tuple(_read(o, digests, paths) for o in found)
 
 
 def _read(o: Observed, digests: set[str], paths: set[str]) -> Attestation:

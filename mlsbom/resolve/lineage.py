@@ -11,7 +11,7 @@ import binascii
 import math
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
@@ -253,7 +253,7 @@ def _in_part(tensor: str, part: str) -> bool:
     return any(path[i : i + len(wanted)] == wanted for i in range(len(path) - len(wanted) + 1))
 
 
-def _families(tables: list[tuple[Observed, TensorTable]], graph: Graph, known_owners: set[str], packs: Packs) -> Iterator[Observed]:
+def _families(tables: Sequence[tuple[Observed, TensorTable]], graph: Graph, known_owners: set[str], packs: Packs) -> Iterator[Observed]:
     """Well-known architectures with the dimensions of a model: names of candidates, never evidence."""
     from mlsbom.lineage.known import families
 
