@@ -6,11 +6,9 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from mlsbom.blob import Blob
 from mlsbom.errors import TooLarge
-from mlsbom.formats import json, located
+from mlsbom.formats import json, located, tokenizer
 from mlsbom.formats.located import Located
 from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.documents.common import HINT, at, doubled, state
@@ -19,22 +17,6 @@ from mlsbom.model import Evidence, Rule, Statement
 
 RULES: tuple[Rule, ...] = ()
 _TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
-
-
-class _Model(msgspec.Struct):
-    type: str | None = None
-    vocab: Any = None
-
-
-class _Added(msgspec.Struct):
-    id: int | None = None
-
-
-class _Tokenizer(msgspec.Struct):
-    """The parts of `tokenizer.json` that are counted; merges are skipped."""
-
-    model: _Model | None = None
-    added_tokens: list[_Added] | None = None
 
 
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
@@ -53,14 +35,13 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
 
 
 def _tokenizer(blob: Blob) -> Iterator[Statement]:
-    data = blob.data(json.SIZE_LIMIT)
-    read = json.typed(data, _Tokenizer)
-    fact: dict[str, Any] = {"digest": hashlib.sha256(data).hexdigest()}
+    read = blob.parsed(tokenizer.read)
+    fact: dict[str, Any] = {"digest": hashlib.sha256(blob.data(json.SIZE_LIMIT)).hexdigest()}
     if read.model is not None:
         if read.model.type:
             fact["algorithm"] = read.model.type
-        if isinstance(read.model.vocab, (dict, list)):
-            fact["vocabulary"] = len(read.model.vocab)
+        if (size := read.model.size) is not None:
+            fact["vocabulary"] = size
     if read.added_tokens:
         fact["added"] = len(read.added_tokens)
     yield Statement(field="tokenizer", value=fact, evidence=Evidence(key="model"))
