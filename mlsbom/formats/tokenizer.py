@@ -10,7 +10,6 @@ import msgspec
 from mlsbom.blob import Blob
 from mlsbom.formats import json
 
-
 _TABLES: Final = frozenset({"BPE", "WordPiece", "WordLevel"})
 """Models whose vocabulary is a table of token to number (the library refuses anything else), so that every string in it is a token."""
 
