@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from mlsbom.export.cyclonedx import regime
 from mlsbom.export.cyclonedx.component import component, file_components, properties, service
-from mlsbom.export.cyclonedx.values import clean, prop
+from mlsbom.export.cyclonedx.values import Clean, clean, prop
 from mlsbom.export.index import Index
 from mlsbom.model import Assessment, Graph, Kind
 
@@ -41,8 +41,7 @@ def build(a: Assessment, version: str) -> Tree:
         ],
         "compositions": _compositions(a),
     }
-    nested = [f["bom-ref"] for c in tree["components"] for f in c.get("components", [])]
-    tree["dependencies"] += [{"ref": ref, "dependsOn": []} for ref in nested]
+    tree["dependencies"] += [Clean(ref=f["bom-ref"], dependsOn=[]) for c in tree["components"] for f in c.get("components", [])]
     regime.apply(tree, index)
     whole: Tree = clean(tree)
     return whole

@@ -6,9 +6,10 @@ import hashlib
 from typing import Any, Final
 
 from mlsbom.export.cyclonedx.modelcard import model_card
-from mlsbom.export.cyclonedx.values import evidence, iri, location, prop, relative, source_prop, text
+from mlsbom.export.cyclonedx.values import PREFIX, Clean, clean, evidence, iri, location, prop, relative, source_prop, text
 from mlsbom.export.index import Index
-from mlsbom.model import Component, Graph, Kind, License, Role
+from mlsbom.model import Component, Graph, Kind, License, Role, Status
+from mlsbom.patterns import late
 from mlsbom.survey.licensing import expression_of, name_of, shown, simple
 from mlsbom.survey.units import is_weights
 
@@ -81,6 +82,8 @@ SLOTTED: Final = frozenset(
 )
 """Fields with a place of their own; all others become properties."""
 MOST_VALUES: Final = 60
+_HEX = late(r"[0-9a-f]+")
+_SIZE: Final = f"{PREFIX}size"
 
 
 def component(c: Component, index: Index, version: str) -> Tree:
@@ -119,7 +122,7 @@ def _is_dataset(graph: Graph) -> bool:
 def hashes(pairs: tuple[tuple[str, str], ...]) -> list[Tree]:
     """Hashes whose algorithm and length the schema knows."""
     rows = [(ALGORITHMS[a], h.lower()) for a, h in pairs if a in ALGORITHMS]
-    return [{"alg": a, "content": h} for a, h in rows if len(h) == LENGTHS[a] and all(ch in "0123456789abcdef" for ch in h)]
+    return [{"alg": a, "content": h} for a, h in rows if len(h) == LENGTHS[a] and _HEX.fullmatch(h)]
 
 
 def licenses(c: Component, version: str) -> list[Tree]:
@@ -207,30 +210,30 @@ def _references(c: Component) -> list[Tree]:
 
 def file_components(c: Component, index: Index) -> list[Tree]:
     """The files that a local component is made of, with their digests."""
-    if not c.files:
-        return []
-    rows = []
+    rows: list[Tree] = []
+    told: dict[tuple[Any, ...], tuple[list[Tree], list[Tree]]] = {}
     for path in c.files:
         x = index.artifacts.get(path)
         if x is None:
             continue
         ref = hashlib.sha256(f"file\0{c.ref}\0{path}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        rows.append(
-            {
-                "type": "file",
-                "bom-ref": f"file:{text(path)[-80:]}:{ref}",
-                "name": path,
-                "hashes": hashes(x.digests),
-                "properties": [
-                    prop("format", x.formats[0] if x.formats else None),
-                    prop("size", x.size),
-                    prop("digest_by", x.digest_by),
-                    prop("coverage", str(x.coverage)),
-                    prop("kind", "weights" if is_weights(x.formats, x.path) else "data"),
-                ],
-            }
-        )
+        row: Tree = Clean(type="file") if path.isprintable() else {"type": "file"}
+        row["bom-ref"] = f"file:{text(path)[-80:]}:{ref}"
+        row["name"] = path
+        if digests := hashes(x.digests):
+            row["hashes"] = digests
+        kind = (x.formats, x.digest_by, x.coverage, is_weights(x.formats, path))
+        before, behind = told.get(kind) or told.setdefault(kind, _told(*kind))
+        row["properties"] = [*before, {"name": _SIZE, "value": str(x.size)}, *behind]
+        rows.append(row)
     return rows
+
+
+def _told(formats: tuple[str, ...], digest_by: str, coverage: Status, weights: bool) -> tuple[list[Tree], list[Tree]]:
+    """The properties of a file before and behind its size: alike for many files, which share the very objects."""
+    before = [prop("format", formats[0] if formats else None)]
+    behind = [prop("digest_by", digest_by), prop("coverage", str(coverage)), prop("kind", "weights" if weights else "data")]
+    return clean(before), clean(behind)
 
 
 def _data(c: Component) -> list[Tree] | None:

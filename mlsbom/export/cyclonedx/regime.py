@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mlsbom.export.cyclonedx.values import relative
+from mlsbom.export.cyclonedx.values import clean, relative, text
 from mlsbom.export.index import Index
 from mlsbom.formats import FAMILY
 
@@ -41,5 +41,5 @@ def _file(file: Tree, index: Index) -> None:
         ("archive", "archive" if archive else "no archive"),
         ("structured", "unstructured" if not formats - UNSTRUCTURED else "structured"),
     )
-    file["properties"] = [*file["properties"], *({"name": f"bsi:component:{name}", "value": value} for name, value in rows)]
-    file["externalReferences"] = [{"type": "distribution", "url": relative(artifact.path), "hashes": file["hashes"]}]
+    file["properties"] = [*file["properties"], *({"name": f"bsi:component:{name}", "value": text(value)} for name, value in rows)]
+    file["externalReferences"] = [clean({"type": "distribution", "url": relative(artifact.path), "hashes": file.get("hashes")})]
