@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct, field
 
 from mlsbom.blob import Blob
@@ -61,12 +62,10 @@ def _read(raw: bytes, length: int, size: int) -> Safetensors:
 
 def _header(raw: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The header as a dict, and names that occur twice. The exact reader, three times slower, is used only where counts do not add up."""
-    import json as plain
-
     try:
-        value = plain.loads(raw)
+        value = msgspec.json.decode(raw)
         entries = sum("data_offsets" in v for v in value.values() if isinstance(v, dict)) if isinstance(value, dict) else -1
-    except (ValueError, RecursionError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         value, entries = None, -1
     keys = [raw.count(k) for k in (b'"data_offsets"', b'"dtype"', b'"shape"', b'"__metadata__"')]
     if entries >= 0 and keys[0] == entries and keys[1] <= entries and keys[2] <= entries and keys[3] <= 1:
@@ -81,7 +80,8 @@ def _columns(header: dict[str, Any], out: Safetensors, size: int) -> None:
     start = out.data_start
     room = size - start
     problems = out.problems
-    spans: list[tuple[int, int]] = []
+    at = 0
+    plain = True  # each tensor begins where the one before it ends, as all writers have it
     names, dtypes, shapes, offsets, sizes = (
         out.tensors.names,
         out.tensors.dtypes,
@@ -101,12 +101,14 @@ def _columns(header: dict[str, Any], out: Safetensors, size: int) -> None:
             shapes.append(tuple(shape))
             offsets.append(start + begin)
             sizes.append(end - begin)
-            spans.append((begin, end))
+            plain = plain and begin == at
+            at = end
         except (TypeError, KeyError, ValueError, AttributeError):
             problems.append((80, f"the entry {name[:80]!r} has no dtype, shape and data_offsets"))
             if len(problems) > 1000:
                 break
-    _coverage(spans, room, out)
+    if not plain or at != room:
+        _coverage(sorted((o - start, o - start + n) for o, n in zip(offsets, sizes, strict=True)), room, out)
 
 
 def _explain(name: str, entry: dict[str, Any], room: int, out: Safetensors) -> None:
@@ -136,8 +138,7 @@ def _explain(name: str, entry: dict[str, Any], room: int, out: Safetensors) -> N
 
 
 def _coverage(spans: list[tuple[int, int]], room: int, out: Safetensors) -> None:
-    """Holes, overlaps and trailing bytes."""
-    spans.sort()
+    """Holes, overlaps and trailing bytes of sorted spans."""
     at = 0
     for begin, end in spans:
         if begin > at and begin <= room:
