@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from mlsbom.blob import Blob
 from mlsbom.errors import Malformed
-from mlsbom.formats.hdf5_storage import OBJECT_LIMIT, Storage, number, zero_ended
+from mlsbom.formats.hdf5_storage import OBJECT_LIMIT, Storage, after_selection, number, zero_ended
 from mlsbom.formats.tensors import Tensors
 
 SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
@@ -264,18 +264,21 @@ class _Reader:
         return {0: "compact", 2: "chunked", 3: "virtual"}.get(kind, "unknown"), -1, 0
 
     def _virtual(self, heap: int, index: int, path: str) -> None:
-        """The source files of a virtual dataset: zero-ended texts in a block of the global heap."""
-        block = self.storage.global_text(heap, index, 1 << 20)
-        raw = block.encode("utf-8", "replace")[1 + self.storage.lsize :]
-        at = 0
-        for _ in range(1000):
-            end = raw.find(b"\0", at)
-            if end < 0:
-                return
-            name = raw[at:end].decode("utf-8", "replace")
-            if name and name != "." and name.isprintable():
-                self.out.outside.append(Outside("virtual-source", name, path))
-            return
+        """The source files of a virtual dataset: a block of the global heap names file, dataset and two selections for each part."""
+        raw = self.storage.global_block(heap, index)
+        if number(raw, 0, 1) != 0:
+            raise Malformed("the parts of a virtual dataset are of no known form")
+        at = 1 + self.storage.lsize
+        files: dict[str, None] = {}
+        for _ in range(number(raw, 1, self.storage.lsize)):
+            name = zero_ended(raw, at)
+            end = raw.find(b"\0", raw.find(b"\0", at) + 1)
+            if end < 0 or len(files) > 1000:
+                raise Malformed("the parts of a virtual dataset cannot be told apart")
+            at = after_selection(raw, after_selection(raw, end + 1))
+            if name not in ("", "."):
+                files[name] = None
+        self.out.outside.extend(Outside("virtual-source", name, path) for name in files)
 
     def _external_files(self, data: bytes, path: str) -> None:
         used = number(data, 6, 2)

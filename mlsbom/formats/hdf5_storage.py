@@ -151,6 +151,10 @@ class Storage:
 
     def global_text(self, heap: int, index: int, size: int) -> str:
         """A variable-length text of a global heap collection."""
+        return self.global_block(heap, index)[:size].decode("utf-8", "replace")
+
+    def global_block(self, heap: int, index: int) -> bytes:
+        """An object of a global heap collection."""
         if heap not in self._heaps:
             head = self.at(heap, 8 + self.lsize)
             if head[:4] != b"GCOL":
@@ -166,7 +170,7 @@ class Storage:
                 found[key] = body[start : start + length]
                 at = start + -(-length // 8) * 8
             self._heaps[heap] = found
-        return self._heaps[heap].get(index, b"")[:size].decode("utf-8", "replace")
+        return self._heaps[heap].get(index, b"")
 
 
 class _Fractal:
@@ -217,6 +221,25 @@ def number(data: bytes, at: int, size: int) -> int:
     if at + size > len(data):
         raise Malformed("a message ends early")
     return int.from_bytes(data[at : at + size], "little")
+
+
+def after_selection(data: bytes, at: int) -> int:
+    """The offset behind a serialised selection of a dataspace (HDF5 file format, section VIII, "Dataspace Selection")."""
+    kind, version = number(data, at, 4), number(data, at + 4, 4)
+    if kind in (0, 3):  # nothing, everything
+        return at + 16
+    if version == 1 or (kind, version) == (2, 2):  # these say their own length
+        told = at + (12 if version == 1 else 9)
+        return told + 4 + number(data, told, 4)
+    flags = number(data, at + 8, 1) if kind == 2 else 0
+    start = at + 9 if kind == 2 else at + 8
+    size, rank = number(data, start, 1), number(data, start + 1, 4)
+    if kind not in (1, 2) or version > 3 or size not in (2, 4, 8) or rank > 32:
+        raise Malformed("a selection of no known form", offset=at)
+    body = start + 5
+    if kind == 2 and flags & 1:
+        return body + 4 * rank * size
+    return body + size + number(data, body, size) * rank * size * kind
 
 
 def zero_ended(data: bytes, at: int) -> str:

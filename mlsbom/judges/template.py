@@ -80,6 +80,7 @@ class _Judge:
         self.chat = chat
         self.out = Judgement()
         self.seen: set[tuple[str, str]] = set()
+        self.turns: dict[int, int] = {}  # of loops, by identity
 
     def run(self, tree: nodes.Template) -> Judgement:
         from jinja2 import nodes
@@ -249,18 +250,18 @@ class _Judge:
             self._hit(DOS, f"a range of {span}", node)
 
     def _loop(self, node: nodes.For) -> None:
-        """Nested constant loops multiply."""
-        total, at = 1, [node]
-        while at:
-            loop = at.pop()
-            total *= max(1, self.folder.length(loop.iter))
-            from jinja2 import nodes
-
-            at.extend(n for n in walk_all(loop.body) if isinstance(n, nodes.For))
-            if len(at) > 1:
-                at = at[:1]
-        if total > REPEAT:
+        """Nested constant loops multiply; of several that stand beside each other, the longest counts."""
+        if self._turns(node) > REPEAT:
             self._hit(DOS, "nested loops over constants", node)
+
+    def _turns(self, loop: nodes.For) -> int:
+        """How often the innermost body of a loop runs, at most. A loop that depends on input counts once."""
+        from jinja2 import nodes
+
+        if id(loop) not in self.turns:
+            inner = [self._turns(n) for n in walk_all(loop.body) if isinstance(n, nodes.For)]
+            self.turns[id(loop)] = max(1, self.folder.length(loop.iter)) * max(inner, default=1)
+        return self.turns[id(loop)]
 
     def _repetition(self, node: nodes.Mul) -> None:
         for left, right in ((node.left, node.right), (node.right, node.left)):

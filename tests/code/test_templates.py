@@ -100,6 +100,7 @@ def test_no_template(source: str) -> None:
         "{% for i in range(10**9) %}x{% endfor %}",
         "{% for i in range(0, 2000000000, 2) %}x{% endfor %}",
         "{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}",
+        "{% for i in range(9999) %}{% for a in 'ab' %}a{% endfor %}{% for j in range(9999) %}x{% endfor %}{% endfor %}",
         "{{ 'x' * 100000000 }}",
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
     ],

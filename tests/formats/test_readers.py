@@ -113,6 +113,25 @@ def test_hdf5_user_block_and_virtual_source() -> None:
     assert [o.path for o in hdf5.read(BytesBlob(out.getvalue())).outside] == ["/tmp/x.h5"]
 
 
+@pytest.mark.parametrize("version", ["earliest", "latest", "v110"])
+def test_every_source_of_a_virtual_dataset_is_named(version: str) -> None:
+    """The first part may be the file itself, or the same file again: the others count none the less."""
+    import h5py
+
+    out = io.BytesIO()
+    with h5py.File(out, "w", libver=(version, "latest")) as f:
+        own = f.create_dataset("own", data=np.arange(100.0))
+        layout = h5py.VirtualLayout((5, 100), "f8")
+        layout[0] = h5py.VirtualSource(own)
+        layout[1, 0:50:2] = h5py.VirtualSource("b.h5", "x", (100,))[0:25]
+        layout[2, [3, 7, 20]] = h5py.VirtualSource("/etc/c.h5", "x", (3,))
+        layout[3] = h5py.VirtualSource("b.h5", "y", (100,))
+        layout[4, 3:60] = h5py.VirtualSource("a.h5", "x", (100,))[10:67]
+        f.create_virtual_dataset("v", layout)
+    read = hdf5.read(BytesBlob(out.getvalue()))
+    assert [o.path for o in read.outside] == ["b.h5", "/etc/c.h5", "a.h5"] and not read.unread
+
+
 def test_safetensors_as_its_library() -> None:
     from safetensors.numpy import save
 
