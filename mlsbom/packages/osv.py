@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +31,8 @@ class Reading(Struct):
 
     def records(self, path: Path) -> Iterator[dict[str, Any]]:
         """The records of an export, in the order of their names. Raises UsageError where there is no export."""
+        import zipfile  # for imports alone; each scan reads this module
+
         try:
             if path.is_dir():
                 for file in sorted(p for p in path.rglob("*.json") if p.is_file() and not p.is_symlink()):
@@ -47,6 +48,8 @@ class Reading(Struct):
             raise UsageError(f"the records cannot be read: {path}: {e}") from e
 
     def _zip(self, path: Path) -> Iterator[dict[str, Any]]:
+        import zipfile
+
         with zipfile.ZipFile(path) as z:
             for info in sorted((i for i in z.infolist() if i.filename.endswith((".json", ".jsonl"))), key=lambda i: i.filename):
                 with z.open(info) as f:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -29,10 +28,10 @@ class Popular:
     @cached_property
     def index(self) -> Index:
         """All targets, indexed when the first name is compared: most scans meet popular names alone and never need it."""
-        return Index.of(targets(self.ranks, self.aliases, self.watch, self.watch_rank, self.ecosystem))
+        return targets(self.ranks, self.aliases, self.watch, self.watch_rank, self.ecosystem)
 
 
-def targets(ranks: dict[str, int], aliases: dict[str, str], watch: frozenset[str], watch_rank: int, ecosystem: str) -> Iterator[Target]:
+def targets(ranks: dict[str, int], aliases: dict[str, str], watch: frozenset[str], watch_rank: int, ecosystem: str) -> Index:
     """The targets: popular names first, then watch-list and aliases. A popular name that is also an alias has the better of both ranks."""
 
     def rank(name: str) -> int:
@@ -40,12 +39,16 @@ def targets(ranks: dict[str, int], aliases: dict[str, str], watch: frozenset[str
         return min(own, ranks.get(aliases.get(name, ""), own), watch_rank if name in watch else own)
 
     names = [*ranks, *sorted(watch - ranks.keys())]
+    typed = [name for name in aliases if name not in ranks and name not in watch]
     special = watch | aliases.keys()
-    for name, compared in zip(names, comparables(names, ecosystem), strict=True):
-        yield Target(compared, name, name, rank(name) if name in special else ranks[name])
-    for name, means in aliases.items():
-        if name not in ranks and name not in watch:
-            yield Target(comparable(name, ecosystem), name, means, rank(name))
+    written = names + typed
+    compared = [*comparables(names, ecosystem), *(comparable(name, ecosystem) for name in typed)]
+
+    def make(n: int) -> Target:
+        name = written[n]
+        return Target(compared[n], name, name if n < len(names) else aliases[name], rank(name) if name in special else ranks[name])
+
+    return Index(compared, make)
 
 
 def load(packs: Packs, ecosystem: str) -> Popular | None:

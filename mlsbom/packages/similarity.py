@@ -6,10 +6,10 @@ Distance is optimal string alignment over the names without hyphens.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from mlsbom.packages.slips import AFFIXES, KINDS, kind_of, skeleton, strip
 
@@ -50,53 +50,77 @@ def _reach(one: int, other: int) -> int:
     return 2 if min(one, other) >= 6 and max(one, other) >= 7 else 1
 
 
-class Index(Struct):
-    """The targets, by every key that finds candidates. Built in a few hundredths of a second for 15,000 targets."""
+class _Places:
+    """Places in a list of keys, by key."""
 
-    by_name: dict[str, Target] = field(default_factory=dict)
-    _stripped: dict[str, list[Target]] = field(default_factory=lambda: defaultdict(list))
-    _skeletons: dict[str, list[Target]] = field(default_factory=lambda: defaultdict(list))
-    _lengths: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
-    _ready: dict[str, Near] = field(default_factory=dict)
-    _ordered: dict[str, list[Target]] | None = None
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.first = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
+        self._more: dict[str, list[int]] = {}
+        if len(self.first) < len(keys):
+            for n, key in enumerate(keys):
+                if (first := self.first[key]) != n:
+                    self._more.setdefault(key, [first]).append(n)
+
+    def of(self, key: str) -> Sequence[int]:
+        """All places of a key, in order."""
+        n = self.first.get(key)
+        return () if n is None else self._more.get(key) or (n,)
+
+
+class Index:
+    """The targets, by every key that finds candidates. `make` gives the target of a place in `names`; of equal names the first counts.
+
+    A scan asks of few names and meets few of the 15,000 targets, so tables hold places, are made by operations on whole lists and texts
+    (a few thousandths of a second), and a target is made when it is met.
+    """
+
+    def __init__(self, names: Sequence[str], make: Callable[[int], Target]) -> None:
+        places = _Places(names).first
+        if len(places) < len(names):
+            kept = sorted(places.values())
+            names, every = [names[n] for n in kept], make
+            places, make = {name: n for n, name in enumerate(names)}, lambda n: every(kept[n])
+        self._names, self._by_name, self._make = names, places, make
+        self._made: dict[int, Target] = {}
+        text = strip("\n".join(names))
+        self._stripped = _Places(text.split("\n") if names else ())
+        self._skeletons = _Places(skeleton(text).split("\n") if names else ())
+        self._sizes: dict[int, list[int]] = defaultdict(list)  # places by the number of letters
+        for n, letters in enumerate(text.split("\n") if names else ()):
+            self._sizes[len(letters)].append(n)
+        self._lengths: dict[int, list[str]] = {}
+        self._ordered: dict[int, dict[str, list[int]]] = {}
+        self._ready: dict[str, Near] = {}
 
     @classmethod
     def of(cls, targets: Iterable[Target]) -> Index:
-        """The index of targets; of two with one name the first counts."""
-        index = cls()
-        by_name = index.by_name
-        for t in targets:
-            by_name.setdefault(t.name, t)
-        if not by_name:
-            return index
-        # All names as one text: a few long string operations instead of several for each of 15,000 names.
-        every = strip("\n".join(by_name))
-        stripped, skeletons, lengths = index._stripped, index._skeletons, index._lengths
-        for t, s, alike in zip(by_name.values(), every.split("\n"), skeleton(every).split("\n"), strict=True):
-            if s in stripped:
-                stripped[s].append(t)
-            else:
-                stripped[s] = [t]
-                if len(s) >= 3:
-                    lengths[len(s)].append(s)
-            if alike in skeletons:
-                skeletons[alike].append(t)
-            else:
-                skeletons[alike] = [t]
-        return index
+        """The index of targets that are there already."""
+        made = list(targets)
+        return cls([t.name for t in made], made.__getitem__)
 
-    def _by_tokens(self) -> dict[str, list[Target]]:
-        """The targets of several words by these words in order; made for the first name of several words."""
-        if self._ordered is None:
-            self._ordered = defaultdict(list)
-            for t in self.by_name.values():
-                if "-" in t.name:
-                    self._ordered["-".join(sorted(t.name.split("-")))].append(t)
-        return self._ordered
+    def _targets(self, places: Iterable[int]) -> list[Target]:
+        made = self._made
+        return [made.get(n) or made.setdefault(n, self._make(n)) for n in places]
+
+    def _choices(self, size: int) -> list[str]:
+        """The different stripped names of so many letters; shorter ones than three are like everything."""
+        if (known := self._lengths.get(size)) is None:
+            every = (strip(self._names[n]) for n in self._sizes.get(size, ())) if size >= 3 else ()
+            known = self._lengths[size] = list(dict.fromkeys(every))
+        return known
+
+    def _by_tokens(self, name: str, size: int) -> Sequence[int]:
+        """The targets of the same several words in any order. Such have the same letters: only names of that `size` are looked at."""
+        if (known := self._ordered.get(size)) is None:
+            known = self._ordered[size] = defaultdict(list)
+            for n in self._sizes.get(size, ()):
+                if "-" in self._names[n]:
+                    known["-".join(sorted(self._names[n].split("-")))].append(n)
+        return known.get("-".join(sorted(name.split("-"))), ())
 
     def by_stripped(self, stripped: str) -> str | None:
         """The first target with these letters, as written."""
-        found = self._stripped.get(stripped)
+        found = self._targets(self._stripped.of(stripped)[:1])
         return found[0].written if found else None
 
     def near(self, stripped: str) -> Near:
@@ -109,7 +133,7 @@ class Index(Struct):
         found: Near = []
         size = len(stripped)
         for n in range(size - 2, size + 3):
-            if (choices := self._lengths.get(n)) and abs(n - size) <= (cut := _reach(n, size)):
+            if abs(n - size) <= (cut := _reach(n, size)) and (choices := self._choices(n)):
                 found += [(int(d), s) for s, d, _ in extract(stripped, choices, scorer=OSA.distance, score_cutoff=cut, limit=None) if d]
         return sorted(found)
 
@@ -126,8 +150,7 @@ class Index(Struct):
         for size, batch in by_size.items():
             self._ready.update((s, []) for s in batch)
             for n in range(size - 2, size + 3):
-                choices = self._lengths.get(n)
-                if not choices or abs(n - size) > (cut := _reach(n, size)):
+                if abs(n - size) > (cut := _reach(n, size)) or not (choices := self._choices(n)):
                     continue
                 for start in range(0, len(batch), 256):
                     part = batch[start : start + 256]
@@ -146,33 +169,33 @@ class Index(Struct):
         near = self.near(s)
         found: dict[str, Candidate] = {}
 
-        def add(targets: Iterable[Target], kind: str, distance: int) -> None:
-            for t in targets:
+        def add(places: Sequence[int], kind: str, distance: int) -> None:
+            for t in self._targets(places):
                 if t.name not in found and not t.is_own(written) and (below is None or t.rank < below):
                     found[t.name] = Candidate(t, kind, distance)
 
-        add(self._stripped.get(s, ()), "same", 0)
+        add(self._stripped.of(s), "same", 0)
         for d, other in near:
-            add(self._stripped[other], kind_of(s, other) if d == 1 else "two", d)
+            add(self._stripped.of(other), kind_of(s, other) if d == 1 else "two", d)
         if len(s) >= 4:
-            add(self._skeletons.get(skeleton(s), ()), "skeleton", 1)
+            add(self._skeletons.of(skeleton(s)), "skeleton", 1)
         self._added(name, s, add)
         ordered = sorted(found.values(), key=lambda c: (c.kind in ("affix", "combo"), c.distance, KINDS.index(c.kind), c.target.rank))
         return ordered[:NEAREST], sum(d == 1 for d, _ in near), len(near)
 
-    def _added(self, name: str, stripped: str, add: Callable[[Iterable[Target], str, int], None]) -> None:
+    def _added(self, name: str, stripped: str, add: Callable[[Sequence[int], str, int], None]) -> None:
         """Candidates with the same words in another order, or with something put before or behind."""
         tokens = name.split("-")
         if 1 < len(tokens) <= MOST_TOKENS:
-            add(self._by_tokens().get("-".join(sorted(tokens)), ()), "order", 0)
+            add(self._by_tokens(name, len(stripped)), "order", 0)
         for affix in AFFIXES:
             n = len(affix)
             if len(stripped) - n < 4:
                 continue
             if stripped.endswith(affix):
-                add(self._stripped.get(stripped[:-n], ()), "affix", 0)
+                add(self._stripped.of(stripped[:-n]), "affix", 0)
             if stripped.startswith(affix):
-                add(self._stripped.get(stripped[n:], ()), "affix", 0)
+                add(self._stripped.of(stripped[n:]), "affix", 0)
         if 1 < len(tokens) <= MOST_TOKENS:
             runs = ["-".join(tokens[i:j]) for i in range(len(tokens)) for j in range(i + 1, len(tokens) + 1) if j - i < len(tokens)]
-            add([t for run in runs if len(run) > 3 and (t := self.by_name.get(run))], "combo", 0)
+            add([t for run in runs if len(run) > 3 and (t := self._by_name.get(run)) is not None], "combo", 0)

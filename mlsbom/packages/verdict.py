@@ -153,7 +153,7 @@ class Judge:
         if "feed" in self.without:
             return [], []
         found = self._have("feed", lambda: feed.load(self.packs, ecosystem))
-        return self.overrides.apply(ecosystem, name, found.find(name) if found else [])
+        return self.overrides.apply(ecosystem, name, found.find(name) if found is not None else [])
 
     def _popular(self, ecosystem: str) -> Popular | None:
         return self._have("popular", lambda: popular.load(self.packs, ecosystem))

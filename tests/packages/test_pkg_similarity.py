@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mlsbom.knowledge import Packs
 from mlsbom.packages import popular
-from mlsbom.packages.popular import Popular
+from mlsbom.packages.popular import Popular, targets
 from mlsbom.packages.score import FEATURES, Match, best, features
 from mlsbom.packages.similarity import Index, Target
 from mlsbom.packages.slips import comparable, comparables, kind_of, strip
@@ -107,7 +107,7 @@ def test_prepared_answers_are_the_same(names: list[str], targets: set[str]) -> N
 
 def test_prepared_answers_are_the_same_for_near_names(known: Popular) -> None:
     names = ["requestss", "nunpy", "tensorfl0w", "py-cord", "scikitlearn", "abc", "x" * 99]
-    fresh = Index.of(known.index.by_name.values())
+    fresh = targets(known.ranks, known.aliases, known.watch, known.watch_rank, known.ecosystem)
     alone = [fresh.near(strip(n)) for n in names]
     fresh.prepare(names)
     assert [fresh.near(strip(n)) for n in names] == alone
