@@ -576,7 +576,7 @@ class Component(Struct, frozen=True, kw_only=True, dict=True):
         rows = self._fields.get(field) if self.values else None
         return rows[0].value if rows else None
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """What a finding, a waiver or an attestation may call it by: name, purl, ref, and ECOSYSTEM/NAME."""
         return frozenset(x for x in (self.name, self.purl, self.ref, f"{self.ecosystem}/{self.name}" if self.ecosystem else None) if x)

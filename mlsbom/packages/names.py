@@ -6,6 +6,7 @@ brew, ...), with `github-actions` for the steps of workflows.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NewType
 
 from mlsbom.patterns import late
@@ -47,6 +48,7 @@ def ecosystem(written: str) -> str:
     return _ALIASES.get(low, low)
 
 
+@lru_cache(16384)
 def pypi(name: str) -> NormalName:
     """PEP 503: runs of `-`, `_` and `.` are one `-`; lower case."""
     return NormalName(_SEPARATORS.sub("-", name).lower())

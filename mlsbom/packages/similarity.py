@@ -16,6 +16,7 @@ from mlsbom.packages.slips import AFFIXES, KINDS, kind_of, skeleton, strip
 LONGEST: Final = 100
 """Characters of a name that are still compared; longer ones have no candidates, so that work is bounded."""
 MOST_TOKENS: Final = 12
+_ANY_AFFIX: Final = tuple(AFFIXES)
 NEAREST: Final = 5
 """Candidates that are scored of one name."""
 
@@ -188,7 +189,7 @@ class Index:
         tokens = name.split("-")
         if 1 < len(tokens) <= MOST_TOKENS:
             add(self._by_tokens(name, len(stripped)), "order", 0)
-        for affix in AFFIXES:
+        for affix in AFFIXES if stripped.startswith(_ANY_AFFIX) or stripped.endswith(_ANY_AFFIX) else ():
             n = len(affix)
             if len(stripped) - n < 4:
                 continue

@@ -43,7 +43,7 @@ def decide(
     used: set[int] = set()
     components = graph.by_ref()
     called: dict[str, set[str]] = {}
-    for c in components.values():
+    for c in components.values() if good or decisions.vex else ():
         for name in c.names:
             called.setdefault(name, set()).update(c.names)
     digests = {h for a in survey.artifacts for _, h in a.digests} | {survey.target.digest} if good else set()

@@ -76,10 +76,13 @@ class Draft(Struct):
         if self.scope is None or SCOPE_ORDER[scope] < SCOPE_ORDER[self.scope]:
             self.scope = scope
 
-    def best(self, name: str) -> Any:
-        """The best value of a field so far, or None."""
-        found = min((v for v in self.values if v.field == name), key=lambda v: order(v.source), default=None)
-        return found.value if found is not None else None
+    def best(self, *names: str) -> list[Any]:
+        """The best value so far of each of these fields, or None: in one walk, for a model of many files has tens of thousands."""
+        found: dict[str, list[Value]] = {name: [] for name in names}
+        for v in self.values:
+            if v.field in found:
+                found[v.field].append(v)
+        return [min(rows, key=_value_order).value if rows else None for rows in found.values()]
 
     def freeze(self) -> Component:
         """The component."""

@@ -186,6 +186,8 @@ class _Fold:
 
     def _package(self) -> str:
         """The manifest or metadata of the package that the target as a whole is, at its top or of one unpacked wheel; "" for none."""
+        if not self.manifests:
+            return ""
         tops = {a.path.partition("/")[0] if "/" in a.path else "" for a in self.survey.artifacts}
         top = f"{min(tops)}/" if len(tops) == 1 and "" not in tops else ""  # an unpacked source archive or npm package has one folder
         manifests = [
@@ -334,10 +336,12 @@ class _Fold:
         """Names, versions, suppliers and descriptions that the values give; the application borrows from its project or primary model."""
         drafts = [self.root, *self.shop.drafts.values()]
         for d in drafts:
-            if d.kind in (Kind.MODEL, Kind.DATASET, Kind.PACKAGE, Kind.APPLICATION) and (d.local or d is self.root):
-                d.version = d.version or _text(d.best("version"))
-            d.supplier = d.supplier or _text(d.best("supplier")) or _text(d.best("author"))
-            d.description = d.description or _text(d.best("description"))
+            if d.values:
+                version, supplier, author, description = map(_text, d.best("version", "supplier", "author", "description"))
+                if d.kind in (Kind.MODEL, Kind.DATASET, Kind.PACKAGE, Kind.APPLICATION) and (d.local or d is self.root):
+                    d.version = d.version or version
+                d.supplier = d.supplier or supplier or author
+                d.description = d.description or description
             if d.kind in (Kind.MODEL, Kind.DATASET) and d.supplier is None and d.hub == "huggingface" and "/" in d.name:
                 d.supplier = d.name.split("/")[0]
             if d.kind in (Kind.MODEL, Kind.DATASET) and d.local and d.purl is None:
@@ -382,7 +386,7 @@ class _Fold:
         )
         root = self.root.freeze()
         relationships = self.shop.relationships()
-        owners = {a.path: self._whose(a.path).ref for a in self.survey.artifacts}
+        owners = {path: self._whose(path).ref for path in self.artifacts}
         unknowns = ledger(root, tuple(components), self.facts, owners)
         return Graph(root=root, components=tuple(components), relationships=relationships, unknowns=unknowns, owners=owners)
 

@@ -62,7 +62,7 @@ class Units:
         )
         for o in (*below, *(o for o in told if not o.place.path.startswith("bases/"))):
             self._consider(o, pipelines, weight_folders)
-        for folder in {folder_of(a.path) for a in survey.artifacts}:
+        for folder in {folder_of(a.path) for a in survey.artifacts if a.path.startswith("bases/")}:
             self._upstream(folder)
         for o, name in statements:
             if name.field == "name" and not o.place.member:
@@ -158,7 +158,9 @@ def weights_of(survey: Survey, facts: Facts) -> list[str]:
         raw = not formats or formats[0] == "unknown"
         return raw and bool(_RAW.search(path) or (folder_of(path) in described and _SHARD.search(path)))
 
-    return [a.path for a in survey.artifacts if holds(a.path, a.formats)]
+    # few lists of formats are those of weights or of raw bytes: most artifacts are told apart by a look into this set
+    likely = {formats for formats in {a.formats for a in survey.artifacts} if formats[:1] in ((), ("unknown",)) or any(_told(formats))}
+    return [a.path for a in survey.artifacts if (a.formats in likely or a.path in manifests) and holds(a.path, a.formats)]
 
 
 def is_weights(formats: tuple[str, ...], path: str = "") -> bool:
