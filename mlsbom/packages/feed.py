@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from mlsbom.errors import PackError
 from mlsbom.knowledge import Packs
 from mlsbom.packages.names import key
+from mlsbom.packages.places import Places
 
 EVERY: Final[tuple[str, ...]] = ("*",)
 """The versions of a row that condemns the whole name."""
@@ -59,19 +60,13 @@ class Feed:
                 raise ValueError(f"a line of {name!r} has not five fields")
 
     @cached_property
-    def _lines(self) -> dict[str, list[str]]:
-        lines: dict[str, list[str]] = {}
-        for low, line in zip(self._keys[1:].split("\n"), self._text.split("\n"), strict=True):
-            if line:
-                name = low.partition("\t")[0]
-                if name in lines:
-                    lines[name].append(line)
-                else:
-                    lines[name] = [line]
-        return lines
+    def _table(self) -> tuple[list[str], Places]:
+        """All lines, and their places by name."""
+        lines = [line for line in self._text.split("\n") if line]
+        return lines, Places([line.partition("\t")[0] for line in self._keys.split("\n") if line])
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self._table[1].first)
 
     def find(self, name: str) -> list[Entry]:
         """The advisories of a name, as written or normalised."""
@@ -79,7 +74,8 @@ class Feed:
         if self._searches and "\t" not in wanted and "\n" not in wanted:
             self._searches -= 1
             return [_entry(line) for line in self._searched(wanted)]
-        return [_entry(line) for line in self._lines.get(wanted, ())]
+        lines, places = self._table
+        return [_entry(lines[n]) for n in places.of(wanted)]
 
     def _searched(self, wanted: str) -> Iterator[str]:
         """The lines that begin with a name."""
@@ -90,7 +86,9 @@ class Feed:
             at = self._keys.find(f"\n{wanted}\t", at + 1)
 
     def __iter__(self) -> Iterator[Entry]:
-        return (_entry(line) for lines in self._lines.values() for line in lines)
+        lines, places = self._table
+        names = sorted(places.first, key=places.first.__getitem__)
+        return (_entry(lines[n]) for name in names for n in places.of(name))
 
 
 def _entry(line: str) -> Entry:

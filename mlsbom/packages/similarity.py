@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
+from mlsbom.packages.places import Places
 from mlsbom.packages.slips import AFFIXES, KINDS, kind_of, skeleton, strip
 
 LONGEST: Final = 100
@@ -51,23 +52,6 @@ def _reach(one: int, other: int) -> int:
     return 2 if min(one, other) >= 6 and max(one, other) >= 7 else 1
 
 
-class _Places:
-    """Places in a list of keys, by key."""
-
-    def __init__(self, keys: Sequence[str]) -> None:
-        self.first = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
-        self._more: dict[str, list[int]] = {}
-        if len(self.first) < len(keys):
-            for n, key in enumerate(keys):
-                if (first := self.first[key]) != n:
-                    self._more.setdefault(key, [first]).append(n)
-
-    def of(self, key: str) -> Sequence[int]:
-        """All places of a key, in order."""
-        n = self.first.get(key)
-        return () if n is None else self._more.get(key) or (n,)
-
-
 class Index:
     """The targets, by every key that finds candidates. `make` gives the target of a place in `names`; of equal names the first counts.
 
@@ -76,7 +60,7 @@ class Index:
     """
 
     def __init__(self, names: Sequence[str], make: Callable[[int], Target]) -> None:
-        places = _Places(names).first
+        places = Places(names).first
         if len(places) < len(names):
             kept = sorted(places.values())
             names, every = [names[n] for n in kept], make
@@ -84,8 +68,8 @@ class Index:
         self._names, self._by_name, self._make = names, places, make
         self._made: dict[int, Target] = {}
         text = strip("\n".join(names))
-        self._stripped = _Places(text.split("\n") if names else ())
-        self._skeletons = _Places(skeleton(text).split("\n") if names else ())
+        self._stripped = Places(text.split("\n") if names else ())
+        self._skeletons = Places(skeleton(text).split("\n") if names else ())
         self._sizes: dict[int, list[int]] = defaultdict(list)  # places by the number of letters
         for n, letters in enumerate(text.split("\n") if names else ()):
             self._sizes[len(letters)].append(n)
