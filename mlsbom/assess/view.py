@@ -200,7 +200,8 @@ class View(Struct):
 
     def findings_of(self, c: Component, *prefixes: str) -> list[Judged]:
         """Findings about a component, waived ones too, by the beginning of their rule."""
-        return [f for f in self.found.get(c.ref, ()) if not prefixes or f.rule.startswith(prefixes)]
+        rows = self.found.get(c.ref)
+        return [f for f in rows if not prefixes or f.rule.startswith(prefixes)] if rows else []
 
     def attestation(self, c: Component, *kinds: str) -> Attestation | None:
         """The newest attestation of a kind about a component that counts."""

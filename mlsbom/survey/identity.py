@@ -9,6 +9,7 @@ from urllib.parse import quote
 from mlsbom.model import Kind
 from mlsbom.patterns import late
 
+_ODD = late(r"[^A-Za-z0-9._/@+-]+")
 COMMIT = late(r"[0-9a-f]{40}")
 _PLAIN = late(r"[A-Za-z0-9][A-Za-z0-9._~-]*")
 _DIGEST = late(r"sha256:[0-9a-f]{64}")
@@ -19,7 +20,7 @@ SPACES = "https://huggingface.co/spaces"
 def ref(kind: Kind, name: str, identity: str) -> str:
     """`<kind>:<name>:<16 hex>`; the hash is over kind and identity, so it is stable over runs and over the order of files."""
     digest = hashlib.sha256(f"{kind}\0{identity}".encode("utf-8", "surrogatepass")).hexdigest()
-    slug = re.sub(r"[^A-Za-z0-9._/@+-]+", "-", name)[:80].strip("-") or "unnamed"
+    slug = _ODD.sub("-", name)[:80].strip("-") or "unnamed"
     return f"{kind}:{slug}:{digest[:16]}"
 
 

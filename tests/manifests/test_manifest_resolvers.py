@@ -58,6 +58,9 @@ def test_modules_of_a_target() -> None:
         own.add(path)
     assert own.has("a", "main.py") and own.has("c", "a/b/d.py") and own.has("pkg", "tests/t.py") and own.has("b", "a/z.py")
     assert not own.has("data", "main.py") and not own.has("c", "main.py")
+    assert not own.has("zz", "/odd/member.py")  # a member's absolute name has no end of folders above it
+    own.add("late.py")
+    assert own.has("late", "main.py")
 
 
 def test_the_pack() -> None:
