@@ -121,7 +121,8 @@ class Names:
             for binding in scope.lookup(value.id) or ():
                 if isinstance(binding, (ast.Dict, ast.List, ast.Tuple)) and (found := self._subscript(binding, index, scope, depth)):
                     return found
-        return self._item(self.qualified(value, scope, depth), self.fold(index, scope, depth))
+        base = self.qualified(value, scope, depth)
+        return self._item(base, self.fold(index, scope, depth)) if base is not None else None
 
     def _item(self, base: str | None, key: Any) -> str | None:
         if base is None or not isinstance(key, str):

@@ -64,16 +64,12 @@ def _settings(code: Code, known: set[str]) -> Iterator[Reference]:
 def _containers(code: Code) -> Iterator[Reference]:
     """Environment variables that serving images take their model from, in mappings and in `os.environ[…] = …`."""
     module = code.scopes.module
-    for node in ast.walk(code.scopes.source.module):
-        pairs: list[tuple[ast.expr | None, ast.expr]] = []
-        if isinstance(node, ast.Dict):
-            pairs = list(zip(node.keys, node.values, strict=True))
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
-            pairs = [(node.targets[0].slice, node.value)]
-        for key, value in pairs:
-            if isinstance(key, ast.Constant) and key.value in MODEL_VARIABLES:
-                for written in code.values.texts(value, module):
-                    yield from _model(code, value, written)
+    pairs = [pair for node in code.scopes.mappings for pair in zip(node.keys, node.values, strict=True)]
+    pairs += [(node.targets[0].slice, node.value) for node in code.scopes.stores if isinstance(node.targets[0], ast.Subscript)]
+    for key, value in pairs:
+        if isinstance(key, ast.Constant) and key.value in MODEL_VARIABLES:
+            for written in code.values.texts(value, module):
+                yield from _model(code, value, written)
 
 
 def _checkpoints(code: Code) -> Iterator[Reference]:

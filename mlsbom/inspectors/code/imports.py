@@ -92,7 +92,7 @@ def _source(blob: Blob) -> tuple[dict[str, Found], list[Shortfall]]:
     try:
         return scan(text), shortfalls
     except Unsure:
-        return by_tree(blob.parsed(python.tree).module), shortfalls
+        return by_tree(blob.parsed(python.tree).module, any(word in text for word in _DYNAMIC)), shortfalls
 
 
 def _notebook(blob: Blob) -> tuple[dict[str, Found], list[Shortfall]]:
@@ -241,8 +241,9 @@ def _width(blank: str, row_start: int) -> int:
 # --- the tree ----------------------------------------------------------------------------------------------------------------------
 
 
-def by_tree(module: ast.Module) -> dict[str, Found]:
-    """The imports of a syntax tree, with literal `import_module("x")` and `__import__("x")`."""
+def by_tree(module: ast.Module, dynamic: bool = True) -> dict[str, Found]:
+    """The imports of a syntax tree; with `dynamic`, also literal `import_module("x")` and `__import__("x")`, for which expressions are
+    walked, too."""
     found: dict[str, Found] = {}
     todo: list[tuple[ast.AST, bool]] = [(module, False)]
     while todo:
@@ -257,7 +258,7 @@ def by_tree(module: ast.Module) -> dict[str, Found]:
         elif isinstance(node, ast.Call) and (name := _dynamic(node)):
             _add(found, name.split(".", 1)[0], {name}, node.lineno, optional)
         inner = optional or _optional(node)
-        todo.extend((child, inner) for child in ast.iter_child_nodes(node))
+        todo.extend([(child, inner) for child in python.children(node) if dynamic or not isinstance(child, ast.expr)])
     return found
 
 

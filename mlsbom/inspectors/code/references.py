@@ -67,9 +67,8 @@ def of_code(code: Code, path: str = "") -> Iterator[Reference]:
 def _asserted(code: Code) -> set[int]:
     """Calls inside assertions: what a test compares is no use of it."""
     out: set[int] = set()
-    for node in ast.walk(code.scopes.source.module):
-        if isinstance(node, ast.Assert):
-            out.update(id(n) for n in ast.walk(node.test) if isinstance(n, ast.Call))
+    for node in code.scopes.assertions:
+        out.update(id(n) for n in ast.walk(node.test) if isinstance(n, ast.Call))
     return out
 
 
@@ -101,10 +100,10 @@ def _of_modules(code: Code) -> Iterator[ast.expr]:
 
 
 def _of_environment(code: Code) -> Iterator[ast.expr]:
-    for node in ast.walk(code.scopes.source.module):
-        if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Subscript):
-            continue
+    for node in code.scopes.stores:
         target = node.targets[0]
+        if not isinstance(target, ast.Subscript):
+            continue
         named = isinstance(target.slice, ast.Constant) and isinstance(target.slice.value, str) and _VARIABLE.search(target.slice.value)
         if named and code.names.qualified(target.value, code.scopes.module) == "os.environ":
             yield node.value
