@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from msgspec import Struct, field
 
@@ -60,7 +61,12 @@ def _imported(scopes: Scopes) -> Iterator[str]:
 
 def under(name: str, roots: tuple[str, ...]) -> bool:
     """Whether a dotted name is one of the roots or below one."""
-    return any(name == r or name.startswith(r + ".") for r in roots)
+    return name in roots or name.startswith(_below(roots))
+
+
+@lru_cache(maxsize=1024)
+def _below(roots: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{root}." for root in roots)
 
 
 class Call(Struct):
