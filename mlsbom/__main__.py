@@ -1,5 +1,5 @@
 """`python -m mlsbom`."""
 
-from mlsbom.cli import main
+from mlsbom.cli import run
 
-main()
+run()

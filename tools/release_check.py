@@ -59,7 +59,7 @@ def unpack(wheel: Path, folder: Path) -> tuple[Path, list[str]]:
     shutil.copy(ROOT / "requirements.lock", delivered / "requirements.lock")
     for name in ("README.md", "LICENSE", "SECURITY.md"):
         shutil.copy(ROOT / name, delivered / name)
-    start = f"import sys; sys.path.insert(0, {str(delivered)!r}); from mlsbom.cli import main; main()"
+    start = f"import sys; sys.path.insert(0, {str(delivered)!r}); from mlsbom.cli import run; run()"
     return delivered, [sys.executable, "-I", "-B", "-c", start]
 
 

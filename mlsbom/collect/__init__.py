@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 
 from msgspec import Struct, field, json
+from msgspec.structs import replace
 
 from mlsbom import __version__
 from mlsbom.blob import Blob, BytesBlob
@@ -27,20 +29,10 @@ from mlsbom.sources import Entry, Source
 from mlsbom.sources.local import LocalSource, identity
 
 SMALL = 1 << 20  # read once, whole, in the main thread: measured best below about 1 MiB
-SIGNATURES = (
-    ".sig",
-    ".sigstore",
-    ".sigstore.json",
-    ".intoto.jsonl",
-    ".jsonl",
-    ".asc",
-    ".p7s",
-    ".sig.json",
-    ".bundle",
-    ".attestation",
-    ".publish.attestation",
-    ".provenance",
-)
+_SIGNATURE = re.compile(
+    rb"\.(?:sig|sigstore|sigstore\.json|intoto\.jsonl|jsonl|asc|p7s|sig\.json|bundle|attestation|provenance)\Z"
+).search
+"""Files that are read first: a signature may name algorithms that the digests of other files are then made with, too."""
 
 WEIGHTS_AFAR = "headers were read, the weights were not fetched, as asked (--weights headers)"
 
@@ -96,7 +88,7 @@ class _Collection:
         try:
             with responsive():
                 large = [e for e in entries if e.size > SMALL and not e.reason and e.kind in ("file", "symlink")]
-                early = [e for e in entries if e.size <= SMALL and _signature(e)]
+                early = [e for e in entries if _SIGNATURE(e.raw.lower()) and e.size <= SMALL]
                 for e in early:
                     self.visit(e)
                 wanted = self.driver.wanted_algorithms()
@@ -292,26 +284,13 @@ class _Collection:
             a = self.artifacts[path]
             pointer = self.driver.pointers.get(path)
             if pointer is not None:  # the digest of what it stands for, never the pointer's own
-                a = Artifact(
-                    path=path,
-                    size=pointer.size if pointer.size is not None else a.size,
-                    digests=((pointer.algorithm, pointer.digest),),
-                    digest_by="declared",
-                    formats=a.formats,
-                )
-            artifacts.append(
-                Artifact(
-                    path=path,
-                    size=a.size,
-                    digests=a.digests,
-                    digest_by=a.digest_by,
-                    formats=a.formats,
-                    coverage=worst.get(path, a.coverage),
-                )
-            )
-        tree = hashlib.sha256()
-        for a in artifacts:
-            tree.update(f"{a.path}\0{dict(a.digests).get('sha256', '')}\0{a.size}\n".encode("utf-8", "surrogatepass"))
+                size = pointer.size if pointer.size is not None else a.size
+                a = replace(a, size=size, digests=((pointer.algorithm, pointer.digest),), digest_by="declared", coverage=Status.FULL)
+            if path in worst:
+                a = replace(a, coverage=worst[path])
+            artifacts.append(a)
+        rows = [f"{a.path}\0{a.sha256 or ''}\0{a.size}\n" for a in artifacts]
+        tree = hashlib.sha256("".join(rows).encode("utf-8", "surrogatepass"))
         try:
             digest_of_packs, date_of_packs = self.options.packs.digest, self.options.packs.date
         except PackError as e:
@@ -334,11 +313,6 @@ def _hash(algorithm: str, data: bytes) -> str:
 
 def _order(entry: Entry) -> bytes:
     return entry.raw
-
-
-def _signature(entry: Entry) -> bool:
-    name = entry.path.rsplit("/", 1)[-1].lower()
-    return name.endswith(SIGNATURES) or name in ("model.sig", "claims.jsonl")
 
 
 def _algorithms(base: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:

@@ -178,9 +178,11 @@ def _right(head: _Head, fields: dict[int, int]) -> bool:
 def _heads(blob: Blob, at: int, end: int) -> list[_Head]:
     """Number, wire type, start and size of the first fields of a message; what comes before a break, if it breaks."""
     out: list[_Head] = []
+    head = blob.head
+    near = len(head)
     while at < end and len(out) < _FIELDS:
-        piece = blob.read_at(at, min(20, end - at))
-        key, used = _varint(piece, 0)
+        piece = head[at : min(at + 20, end)] if at + 20 <= near else blob.read_at(at, min(20, end - at))
+        key, used = (piece[0], 1) if piece and piece[0] < 0x80 else _varint(piece, 0)
         if used == 0 or key >> 3 == 0 or key >> 3 > 3000:
             break
         wire = key & 7

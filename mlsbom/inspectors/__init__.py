@@ -101,7 +101,8 @@ class Table:
         self._suffix: dict[str, list[int]] = {}
         self._globs: dict[str, list[tuple[str, int]]] = {}  # of base names, by the extension that a glob ends in, "" for none
         self._any: dict[str, re.Pattern[str]] = {}  # fits where one of these globs does
-        self._paths: list[tuple[str, re.Pattern[str], int]] = []  # of ends of paths, with words that they have
+        self._paths: list[tuple[str, re.Pattern[str], int]] = []  # of ends of paths, with a piece of the folder that they ask for
+        self._below: dict[str, list[tuple[re.Pattern[str], int]]] = {}  # those that a folder may fit, remembered
         self._usual: dict[tuple[tuple[str, ...], str], tuple[frozenset[int], list[Row]]] = {}
         for n, row in enumerate(rows):
             for f in row.formats:
@@ -109,7 +110,7 @@ class Table:
             for name in row.names:
                 if "/" in name:
                     words = "" if "[" in name else max(re.split(r"[*?]", name), key=len)
-                    self._paths.append((words, late(r"(?:.*/)?" + fnmatch.translate(name)), n))
+                    self._paths.append((words[: words.rfind("/") + 1], late(r"(?:.*/)?" + fnmatch.translate(name)), n))
                 elif name.startswith("*.") and not set(name[2:]) & set("*?["):
                     self._suffix.setdefault(name[1:], []).append(n)
                 elif not set(name) & set("*?["):
@@ -127,7 +128,7 @@ class Table:
     def find(self, formats: tuple[str, ...], path: str) -> list[Row]:
         """The rows for a blob of these formats at this path (or member path)."""
         lower = path.lower()
-        base = lower.rpartition("/")[2]
+        folder, slash, base = lower.rpartition("/")
         last = base.rfind(".")
         extension = base[last:] if last >= 0 else ""
         usual = self._usual.get((formats, extension))
@@ -142,6 +143,9 @@ class Table:
         for bucket in (extension, "") if extension else ("",):
             if bucket in self._any and self._any[bucket].fullmatch(base):
                 more.update(n for pattern, n in self._globs[bucket] if re.fullmatch(pattern, base))
-        if "/" in lower:
-            more.update([n for words, pattern, n in self._paths if words in lower and pattern.fullmatch(lower)])
+        if slash:
+            below = self._below.get(folder)
+            if below is None:
+                below = self._below[folder] = [(pattern, n) for piece, pattern, n in self._paths if piece in f"{folder}/"]
+            more.update([n for pattern, n in below if pattern.fullmatch(lower)])
         return [self.rows[n] for n in sorted(usual[0] | more)] if more - usual[0] else usual[1]

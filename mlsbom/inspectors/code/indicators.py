@@ -117,8 +117,12 @@ def _found(low: bytes, wanted: Wanted, keep_hosts: bool) -> Iterator[tuple[str, 
                 yield "literal", literal, at
         if not keep_hosts:
             continue
-        yield from (("host", m[1], m.start(1)) for m in _URL.finditer(text) if m[1] not in _QUIET and len(m[1]) < 254)
-        for m in _QUOTED.finditer(text) if b"." in text else ():
+        if b"." not in text:
+            continue
+        for m in _URL.finditer(text):
+            if m[1] not in _QUIET and len(m[1]) < 254:
+                yield "host", m[1], m.start(1)
+        for m in _QUOTED.finditer(text):
             if _is_host(m[1]):
                 yield "host", m[1], m.start(1)
         for m in _ADDRESS_TAIL.finditer(text):
