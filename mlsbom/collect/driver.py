@@ -101,14 +101,11 @@ class Driver:
 
     def inspect(self, blob: Blob, place: Place, formats: tuple[str, ...], budget: Budget, only: str = "") -> None:
         """Run every inspector that wants this blob. `only`: as if it had this format and no name."""
-        rows = self._table.find(formats, "" if only else place.member or place.path)
-        if place.member:
-            rows = [r for r in rows if r.members]
-        asked = frozenset([r.name for r in rows if r.triggers])
-        hits = self._hits(asked, blob, place) if asked else asked
+        plan = self._table.find(formats, "" if only else place.member or place.path, bool(place.member))
+        hits = self._hits(plan.asked, blob, place) if plan.asked else plan.asked
         context = Context(packs=self.packs, budget=budget, path=place.path, member=place.member, formats=formats)
         tables: list[TensorTable] = []
-        for row in rows:
+        for row in plan.rows:
             if not row.triggers or row.name in hits:
                 self._run(row, blob, place, context, tables)
         if tables and self._sketch and blob.near and not place.member:
@@ -124,7 +121,7 @@ class Driver:
                 )
             else:
                 self.record(place, "identify", Shortfall(status=Status.OPAQUE, reason="no reader for this format (unknown)"))
-        elif not rows and FAMILY.get(formats[0] if formats else "", "") not in READ_BY_NATURE:
+        elif not plan.rows and FAMILY.get(formats[0] if formats else "", "") not in READ_BY_NATURE:
             self.record(place, "identify", Shortfall(status=Status.OPAQUE, reason=f"no reader for this format ({', '.join(formats)})"))
 
     def _hits(self, asked: frozenset[str], blob: Blob, place: Place) -> frozenset[str]:

@@ -91,6 +91,13 @@ class Inspector(Protocol):
         ...
 
 
+class Plan(Struct, frozen=True):
+    """The rows for a blob, in table order; `asked`: the names of those that have triggers."""
+
+    rows: tuple[Row, ...]
+    asked: frozenset[str]
+
+
 class Table:
     """All rows, indexed by format and name; `find` gives those that apply, in table order."""
 
@@ -103,7 +110,8 @@ class Table:
         self._any: dict[str, re.Pattern[str]] = {}  # fits where one of these globs does
         self._paths: list[tuple[str, re.Pattern[str], int]] = []  # of ends of paths, with a piece of the folder that they ask for
         self._below: dict[str, list[tuple[re.Pattern[str], int]]] = {}  # those that a folder may fit, remembered
-        self._usual: dict[tuple[tuple[str, ...], str], tuple[frozenset[int], list[Row]]] = {}
+        self._usual: dict[tuple[tuple[str, ...], str], frozenset[int]] = {}
+        self._plans: dict[tuple[frozenset[int], bool], Plan] = {}
         for n, row in enumerate(rows):
             for f in row.formats:
                 self._formats.setdefault(f, []).append(n)
@@ -125,16 +133,23 @@ class Table:
         extension = tail[tail.rfind(".") :] if "." in tail else ""
         self._globs.setdefault(extension, []).append((fnmatch.translate(name), n))
 
-    def find(self, formats: tuple[str, ...], path: str) -> list[Row]:
-        """The rows for a blob of these formats at this path (or member path)."""
+    def _plan(self, numbers: frozenset[int], member: bool) -> Plan:
+        plan = self._plans.get((numbers, member))
+        if plan is None:
+            rows = [row for row in (self.rows[n] for n in sorted(numbers)) if row.members or not member]
+            plan = self._plans[numbers, member] = Plan(tuple(rows), frozenset(row.name for row in rows if row.triggers))
+        return plan
+
+    def find(self, formats: tuple[str, ...], path: str, member: bool = False) -> Plan:
+        """The rows for a blob of these formats at this path, or for a member of this path in an archive."""
         lower = path.lower()
         folder, slash, base = lower.rpartition("/")
         last = base.rfind(".")
         extension = base[last:] if last >= 0 else ""
         usual = self._usual.get((formats, extension))
         if usual is None:
-            numbers = frozenset(n for f in formats for n in self._formats.get(f, ())) | frozenset(self._suffix.get(extension, ()))
-            usual = self._usual[formats, extension] = (numbers, [self.rows[n] for n in sorted(numbers)])
+            usual = frozenset(n for f in formats for n in self._formats.get(f, ())) | frozenset(self._suffix.get(extension, ()))
+            self._usual[formats, extension] = usual
         more = set(self._exact.get(base, ()))
         at = base.find(".")
         while at < last:
@@ -148,4 +163,4 @@ class Table:
             if below is None:
                 below = self._below[folder] = [(pattern, n) for piece, pattern, n in self._paths if piece in f"{folder}/"]
             more.update([n for pattern, n in below if pattern.fullmatch(lower)])
-        return [self.rows[n] for n in sorted(usual[0] | more)] if more - usual[0] else usual[1]
+        return self._plan(usual | more if more else usual, member)

@@ -24,4 +24,4 @@ def test_it_finds_what_it_says():
     found = list(module["inspect"](BytesBlob(b"# Card\n\n[More Information Needed]\n"), context))
     assert [(f.rule, f.evidence.line) for f in found] == [("CARD-UNFILLED", 3)]
     assert list(module["inspect"](BytesBlob(b"# Card\n\nTrained on speech.\n"), context)) == []
-    assert [r.name for r in Table((module["ROW"],)).find(("markdown",), "a/README.md")] == ["unfilled"]
+    assert [r.name for r in Table((module["ROW"],)).find(("markdown",), "a/README.md").rows] == ["unfilled"]

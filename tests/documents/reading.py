@@ -22,7 +22,7 @@ def read(path: str, text: str | bytes) -> list[Any]:
     blob = BytesBlob(data, path.rpartition("/")[2])
     formats = identify(blob, blob.name)
     out: list[Any] = []
-    for row in TABLE.find(formats, path):
+    for row in TABLE.find(formats, path).rows:
         if not row.triggers or any(t in data for t in row.triggers):
             module = importlib.import_module(row.module)
             out.extend(module.inspect(blob, Context(packs=Packs(), budget=Budget(), path=path, formats=formats)))

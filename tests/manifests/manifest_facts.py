@@ -25,7 +25,7 @@ def read(path: str, content: str | bytes, *, formats: tuple[str, ...] = ()) -> l
     blob = BytesBlob(data, name)
     known = formats or identify(blob, name)
     out: list[Yield] = []
-    for row in TABLE.find(known, "" if formats else path):
+    for row in TABLE.find(known, "" if formats else path).rows:
         if row.triggers and not any(t in data for t in row.triggers):
             continue
         context = Context(packs=PACKS, budget=Budget(len(data)), path=path, formats=known)

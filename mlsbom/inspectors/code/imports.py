@@ -41,6 +41,7 @@ _STATEMENT = late(
 )
 _ODD_SPACE = late(r"[^\S \t\n\r\f]")
 _BLANKS: Final = frozenset(" \t\f")
+_NO_BRACKETS: Final = bytes(sorted(set(range(256)) - set(b"()[]{}")))
 _NAME = late(r"\s*([A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*)")
 _DYNAMIC = ("import_module", "__import__")
 _CATCHES: Final = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
@@ -197,16 +198,13 @@ def _collect(found: dict[str, Found], m: re.Match[str], blank: str, line: int, o
 
 def _balanced(blank: str) -> None:
     """Raise Unsure where brackets do not match or nest deeper than CPython's parser allows (200): the tree says what is wrong."""
-    opened = blank.count("(") + blank.count("[") + blank.count("{")
-    if opened != blank.count(")") + blank.count("]") + blank.count("}"):
+    left = blank.encode("utf-8", "surrogatepass").translate(None, _NO_BRACKETS)
+    for _ in range(80):
+        if not left:
+            return
+        left = left.replace(b"()", b"").replace(b"[]", b"").replace(b"{}", b"")  # the innermost pairs: one level of nesting a turn
+    if left:
         raise Unsure
-    if opened < 90:
-        return
-    depth = 0
-    for bracket in re.findall(r"[(\[{)\]}]", blank):
-        depth += 1 if bracket in "([{" else -1
-        if depth > 80 or depth < 0:
-            raise Unsure
 
 
 def _in_function(blank: str, row_start: int) -> bool:
