@@ -4,67 +4,29 @@ from __future__ import annotations
 
 from typing import Final
 
+from mlsbom.assess.forms import PLAIN
 from mlsbom.assess.view import NA, Check, Outcome, View, failed, not_shown, passed
 from mlsbom.model import Component, Kind
 
 C = "replaceable"
-OPEN: Final = frozenset(
-    {
-        "safetensors",
-        "gguf",
-        "onnx",
-        "tflite",
-        "npy",
-        "npz",
-        "openvino",
-        "saved-model",
-        "keras-zip",
-        "hdf5",
-        "torch-zip",
-        "pmml",
-        "coreml",
-        "xgboost",
-        "lightgbm",
-        "catboost",
-        "parquet",
-        "arrow",
-        "csv",
-        "json",
-        "jsonl",
-        "text",
-        "tensor-proto",
-        "tf-checkpoint",
-        "tfrecord",
-        "graph-def",
-        "meta-graph",
-        "ggml",
-        "rds",
-        "sentencepiece",
-        "mxnet",
-        "caffe",
-        "dlib",
-        "yaml",
-        "xml",
-        "ini",
-        "empty",
-        "paddle",
-        "tfjs",
-        "ncnn",
-        "fasttext",
-        "torchscript",
-        "joblib",
-        "pickle",
-        "torch-legacy",
-        "image",
-        "audio",
-        "video",
-        "zip",
-        "tar",
-        "gzip",
-        "msgpack",
-        "skops",
-    }
-)
+OPEN: Final = PLAIN | {
+    "caffe",
+    "graph-def",
+    "gzip",
+    "hdf5",
+    "joblib",
+    "keras-zip",
+    "meta-graph",
+    "pickle",
+    "rds",
+    "saved-model",
+    "skops",
+    "tar",
+    "torch-legacy",
+    "torch-zip",
+    "torchscript",
+    "zip",
+}
 GRADED: Final = frozenset({Kind.MODEL, Kind.SERVICE})
 
 

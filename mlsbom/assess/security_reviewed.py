@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Final
 
+from mlsbom.assess.forms import PLAIN
 from mlsbom.assess.view import NA, Check, Outcome, View, failed, failed_by, not_shown, passed
 from mlsbom.model import SEVERITY_ORDER, Component, Kind, Severity, Status
 
@@ -18,52 +19,7 @@ MALICIOUS: Final = (
     "TEMPLATE-DANGEROUS-CALL",
 )
 """Rules that say malicious where they are high; of all others but those about licences, a critical finding does."""
-DATA_ONLY: Final = frozenset(
-    {
-        "safetensors",
-        "gguf",
-        "onnx",
-        "tflite",
-        "npy",
-        "npz",
-        "openvino",
-        "coreml",
-        "parquet",
-        "arrow",
-        "csv",
-        "json",
-        "jsonl",
-        "text",
-        "tensor-proto",
-        "tf-checkpoint",
-        "tfjs",
-        "tfrecord",
-        "msgpack",
-        "ggml",
-        "paddle",
-        "mxnet",
-        "cntk",
-        "dlib",
-        "mediapipe",
-        "sentencepiece",
-        "yaml",
-        "toml",
-        "ini",
-        "markdown",
-        "xml",
-        "empty",
-        "font",
-        "xgboost",
-        "lightgbm",
-        "catboost",
-        "pmml",
-        "fasttext",
-        "ncnn",
-        "image",
-        "audio",
-        "video",
-    }
-)
+DATA_ONLY: Final = PLAIN | {"cntk", "font", "markdown", "mediapipe", "toml"}
 PROGRAMS: Final = frozenset({"elf", "pe", "macho", "wasm", "java-class", "llamafile"})
 CODE: Final = frozenset(
     {

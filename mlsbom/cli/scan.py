@@ -12,6 +12,7 @@ import click
 
 from mlsbom.cli.common import exit_with, write_document
 from mlsbom.cli.config import Configured
+from mlsbom.cli.stored import settings_of
 from mlsbom.errors import UsageError
 from mlsbom.sources import cache
 
@@ -101,31 +102,17 @@ def command(
     if target == cache.NAME and not os.path.exists(target):
         exit_with(_cached(outputs, quiet))
     from mlsbom.export import choose
-    from mlsbom.knowledge import Packs
     from mlsbom.progress import Progress
-    from mlsbom.scan import Settings, scan
+    from mlsbom.scan import scan
 
     chosen = [(choose(spec.partition("=")[0], lang), spec.partition("=")[2]) for spec in outputs or ("table",)]
     with Progress(quiet) as progress:
-        settings = Settings(
-            packs=Packs(Path(packs)) if packs else Packs(),
-            trust=tuple(map(Path, trust)),
-            identity=identity,
-            issuer=issuer,
-            online=not offline,
-            cache=not no_cache,
-            timeout=timeout,
-            observer=progress.seen,
-            now=now or "",
-            weights=weights,
-            profile=profile,
-            fail_on=fail_on,
-            require=require,
-            baseline=baseline,
-            vex=vex,
-            lang=lang,
-            verbose=verbose,
-        )
+        settings = settings_of(profile, fail_on, require, baseline, vex, packs, lang, now)
+        settings.trust = tuple(map(Path, trust))
+        settings.identity, settings.issuer = identity, issuer
+        settings.online, settings.weights = not offline, weights
+        settings.cache, settings.timeout, settings.observer = not no_cache, timeout, progress.seen
+        settings.verbose = verbose
         if jobs:
             settings.jobs = jobs
         result = scan(target, settings)

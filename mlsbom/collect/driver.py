@@ -18,7 +18,7 @@ from mlsbom.blob import Blob
 from mlsbom.budget import Budget
 from mlsbom.collect.triggers import Triggers
 from mlsbom.errors import BudgetExceeded, PackError, ReadError
-from mlsbom.formats import FAMILY
+from mlsbom.formats import FAMILY, WEIGHT_SUFFIXES
 from mlsbom.formats.identify import identify
 from mlsbom.inspectors import Context, Member, ReadAs, Row, is_vocabulary
 from mlsbom.inspectors.table import table
@@ -26,28 +26,6 @@ from mlsbom.knowledge import Packs
 from mlsbom.model import STATUS_ORDER, AnyFact, Bundle, MemberDigest, Observed, Place, Pointer, Shortfall, Status, TensorTable
 
 TRIGGER_WINDOW = 8 << 20
-WEIGHT_SUFFIXES = frozenset(
-    {
-        "safetensors",
-        "gguf",
-        "ggml",
-        "onnx",
-        "bin",
-        "pt",
-        "pth",
-        "ckpt",
-        "pkl",
-        "joblib",
-        "h5",
-        "hdf5",
-        "keras",
-        "tflite",
-        "npz",
-        "npy",
-        "pb",
-        "msgpack",
-    }
-)
 STRUCTURED = WEIGHT_SUFFIXES - {"bin", "pb"}  # what may be raw numbers is opaque by nature; of the others something must be wrong
 MEMBER_DIGEST = 64 << 20  # members larger than this are weights; their archive's digest covers them
 FAR_MEMBER_DIGEST = 1 << 20

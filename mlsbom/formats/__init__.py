@@ -85,6 +85,31 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
 FAMILY: Final[dict[str, str]] = {name: family for family, names in FAMILIES.items() for name in names}
 
 
+WEIGHT_SUFFIXES: Final = frozenset(
+    {
+        "bin",
+        "ckpt",
+        "ggml",
+        "gguf",
+        "h5",
+        "hdf5",
+        "joblib",
+        "keras",
+        "msgpack",
+        "npy",
+        "npz",
+        "onnx",
+        "pb",
+        "pkl",
+        "pt",
+        "pth",
+        "safetensors",
+        "tflite",
+    }
+)
+"""Endings of names that weights go by."""
+
+
 def family(formats: tuple[str, ...]) -> str:
     """The family of the first format that has one, else ``."""
     return next((FAMILY[f] for f in formats if f in FAMILY), "")

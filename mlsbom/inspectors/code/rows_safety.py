@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from mlsbom.formats import FAMILIES
 from mlsbom.inspectors import Row
 from mlsbom.judges.python import TRIGGERS as CODE_TRIGGERS
 
@@ -112,26 +113,6 @@ SAFETY_ROWS: tuple[Row, ...] = (
         name="secrets",
         module=f"{_HERE}.secrets",
         triggers=SECRET_TRIGGERS,
-        formats=frozenset(
-            {
-                "text",
-                "json",
-                "jsonl",
-                "yaml",
-                "toml",
-                "ini",
-                "markdown",
-                "python",
-                "notebook",
-                "template",
-                "dockerfile",
-                "xml",
-                "html",
-                "csv",
-                "javascript",
-                "shell",
-                "source",
-            }
-        ),
+        formats=frozenset(FAMILIES["text"]) - {"python-loaded"},
     ),
 )
