@@ -77,7 +77,7 @@ def main() -> None:
 
     from mlsbom.errors import MlsbomError
 
-    gc.set_threshold(200_000, 20, 100)  # most objects of a command live to its end: walks over them are a fifth of its time
+    gc.set_threshold(500_000, 20, 100)  # most objects of a command live to its end: walks over them are a fifth of its time
     sys.excepthook = _defect
     try:
         code = cli.main(standalone_mode=False)

@@ -32,6 +32,8 @@ FAR_MEMBER_DIGEST = 1 << 20
 READ_BY_NATURE = frozenset({"text", "pointer"})  # where no inspector asks for more, having identified it is having read it
 
 
+_FOLLOWED = frozenset({Shortfall, Pointer, Bundle})
+"""Facts that the driver itself acts on."""
 Asked = dict[tuple[str, str], tuple[Place, int | None]]
 """Who asked for a (path, format) to be read, and in which line."""
 
@@ -58,6 +60,8 @@ class Driver:
         """Keep one fact, of here or of another process."""
         self.facts.append(observed)
         place, fact = observed.place, observed.fact
+        if type(fact) not in _FOLLOWED:
+            return
         if isinstance(fact, Shortfall):
             known = self._worst.get(place.path, Status.FULL)
             if STATUS_ORDER[fact.status] > STATUS_ORDER[known]:
@@ -208,14 +212,22 @@ class Driver:
     def sorted_facts(self) -> tuple[Observed, ...]:
         """All facts in an order that does not depend on the order of files and inspectors, each once."""
         encode = msgspec.json.Encoder().encode
-        keyed: dict[bytes, Observed] = {}
-        for o in self.facts:
-            try:
-                keyed[encode(o)] = o
-            except UnicodeEncodeError:  # half a surrogate pair, which JSON and pickles can spell and UTF-8 cannot
-                whole = encodable(o)
-                keyed[encode(whole)] = whole
-        return tuple(keyed[k] for k in sorted(keyed, key=lambda k: (keyed[k].place.path, keyed[k].place.member, k)))
+        facts = self.facts
+        try:
+            encode(facts)
+        except UnicodeEncodeError:  # half a surrogate pair, which JSON and pickles can spell and UTF-8 cannot
+            facts = [encodable(o) for o in facts]
+        places: dict[tuple[str, str], list[Observed]] = {}
+        for o in facts:
+            places.setdefault((o.place.path, o.place.member), []).append(o)
+        out: list[Observed] = []
+        for key in sorted(places):
+            here = places[key]
+            if len(here) > 1:  # only these have to be told apart
+                keyed = {encode(o): o for o in here}
+                here = [keyed[k] for k in sorted(keyed)]
+            out.extend(here)
+        return tuple(out)
 
 
 def _first(asker: tuple[Place, int | None]) -> tuple[str, str, int]:

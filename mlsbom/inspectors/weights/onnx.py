@@ -13,6 +13,7 @@ from mlsbom.inspectors import Context, Yield
 from mlsbom.inspectors.weights.common import METADATA_CODE, seen, state, stated_base, text_finding
 from mlsbom.judges import marks
 from mlsbom.judges.outside import leads_out
+from mlsbom.knowledge import Packs
 from mlsbom.model import LicenseClaim, Name, Phase, Rule, Severity, Shortfall, Status
 from mlsbom.patterns import late
 
@@ -32,8 +33,7 @@ _STATED = {"author": "author", "description": "description", "version": "version
 def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     """Facts of one file."""
     read = blob.parsed(onnx.read)
-    pack = context.packs.toml("operators/onnx.toml")
-    yield from _operators(read, frozenset(pack["domains"]), frozenset(pack["libraries"]), frozenset(pack["python"]))
+    yield from _operators(read, *context.packs.loaded("onnx-operators", _known))
     seen_places: set[str] = set()
     for one in read.external:
         if one.location in seen_places:
@@ -61,6 +61,12 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     if read.broken:
         yield Shortfall(status=Status.PARTIAL, reason=read.broken, evidence=seen(offset=read.broken_at))
     yield from _describe(read)
+
+
+def _known(packs: Packs) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Domains, libraries of operators, and operators that run Python."""
+    pack = packs.toml("operators/onnx.toml")
+    return frozenset(pack["domains"]), frozenset(pack["libraries"]), frozenset(pack["python"])
 
 
 def _operators(read: Onnx, domains: frozenset[str], libraries: frozenset[str], python: frozenset[str]) -> Iterator[Yield]:
