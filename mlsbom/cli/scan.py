@@ -140,7 +140,27 @@ def _cached(outputs: tuple[str, ...], quiet: bool) -> int:
 
 
 def write(result: Assessment, chosen: list[tuple[tuple[Callable[[Assessment], bytes], str], str]]) -> None:
-    """Write each rendering to its file (whole or not at all) or to standard output."""
+    """Write each rendering to its file (whole or not at all) or to standard output. Of many files, every other rendering is made in a
+    forked process; what that one could not do is done here, and fails here in the same words."""
+    from mlsbom.collect.workers import WORTH, cores
+
+    apart = [c for c in chosen if c[1] not in ("", "-")][1::2]
+    if len(result.survey.artifacts) < WORTH or not apart or cores() < 2:
+        _write(result, chosen)
+        return
+    child = os.fork()
+    if not child:
+        try:
+            _write(result, apart)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    _write(result, [c for c in chosen if c not in apart])
+    if os.waitpid(child, 0)[1]:
+        _write(result, apart)
+
+
+def _write(result: Assessment, chosen: list[tuple[tuple[Callable[[Assessment], bytes], str], str]]) -> None:
     from mlsbom.export import replace
 
     for (render, _), path in chosen:

@@ -26,13 +26,18 @@ AHEAD: Final = 2
 
 def processes(jobs: int, files: int) -> int:
     """How many further processes help: none where a fork is not safe (other threads, other systems) or not worth it."""
-    if files < WORTH or sys.platform != "linux" or jobs < 2:
-        return 0
+    return min(jobs, files // WORTH + 1, cores()) - 1 if files >= WORTH and jobs > 1 else 0
+
+
+def cores() -> int:
+    """The processors that forked processes can have; 1 where this process must not be forked: other systems, other threads."""
+    if sys.platform != "linux":
+        return 1
     try:
         alone = len(os.listdir("/proc/self/task")) == 1
     except OSError:
-        return 0
-    return min(jobs, len(os.sched_getaffinity(0)), files // WORTH + 1) - 1 if alone else 0
+        return 1
+    return len(os.sched_getaffinity(0)) if alone else 1
 
 
 class Workers:

@@ -76,7 +76,7 @@ _MAGIC: Final[tuple[tuple[bytes, str], ...]] = (
     (b"ftrt", "tensorrt"),
     (b"ML\xefR", "mlir"),
 )
-_FIRST: Final = frozenset(magic[0] for magic, _ in _MAGIC)
+_FIRST: Final = {first: [(m, what) for m, what in _MAGIC if m[0] == first] for first in {m[0] for m, _ in _MAGIC}}
 _WEAK: Final = frozenset({"MZ", "BM", "ZF"})
 _AT_FOUR: Final[dict[bytes, str]] = {b"TFL3": "tflite", b"ET12": "executorch", b"PTMF": "torch-mobile"}
 _SUFFIX: Final[dict[str, str]] = {
@@ -170,7 +170,7 @@ def looks_like_text(sample: bytes) -> bool:
 def _magic(head: bytes) -> list[str]:
     """Formats by magic, with a second look where the magic is short."""
     out: list[str] = []
-    for magic, what in _MAGIC:
+    for magic, what in _FIRST[head[0]]:
         if not head.startswith(magic) or what in out:
             continue
         if what == "pe" and not _is_pe(head):

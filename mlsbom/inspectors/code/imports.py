@@ -151,7 +151,7 @@ def scan(text: str) -> dict[str, Found]:
     lines = "\n" + text  # strings are blank, and so are the line ends in them
     line, counted = 0, 0
     known: set[str] = set()  # statements at the margin: said again, they add nothing
-    for m in _STATEMENT.finditer(blank):
+    for m in _statements(blank):
         if m[0] in known:
             continue
         end = m.end("before")
@@ -170,6 +170,16 @@ def scan(text: str) -> dict[str, Found]:
             raise Unsure  # `if x: import y`
         _collect(found, m, blank, line, first > row_start and _in_function(blank, row_start))
     return found
+
+
+def _statements(blank: str) -> Iterator[re.Match[str]]:
+    """All statements, in order: only rows with the word are searched."""
+    at = blank.find("import")
+    while at >= 0:
+        stop = blank.find("\n", at)
+        stop = len(blank) if stop < 0 else stop
+        yield from _STATEMENT.finditer(blank, blank.rfind("\n", 0, at), stop)
+        at = blank.find("import", stop)
 
 
 def _members(module: str, rest: str) -> set[str]:
