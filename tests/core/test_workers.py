@@ -71,3 +71,21 @@ def test_one_job_few_files_or_threads_mean_no_fork(monkeypatch: pytest.MonkeyPat
     assert workers.processes(8, 100_000) == 7
     monkeypatch.setattr(os, "listdir", lambda _: ["1", "2"])
     assert workers.processes(8, 100_000) == 0
+
+
+def test_renderings_made_side_by_side_are_those_made_one_by_one(many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlsbom.cli.scan import write
+    from mlsbom.errors import UsageError
+    from mlsbom.export import choose
+    from mlsbom.scan import Settings, scan
+
+    result = scan(str(many), Settings(cache=False, jobs=1))
+    forks: list[int] = []
+    plain = os.fork
+    monkeypatch.setattr(os, "fork", lambda: forks.append(0) or plain())
+    names = ("json", "cyclonedx-json", "sarif", "csv")
+    write(result, [(choose(name), str(tmp_path / name)) for name in names])
+    assert forks and all((tmp_path / name).read_bytes() == choose(name)[0](result) for name in names)
+    with pytest.raises(UsageError, match="cannot be written"):
+        write(result, [(choose("json"), str(tmp_path / "a")), (choose("csv"), str(tmp_path / "none" / "b"))])
+    assert (tmp_path / "a").exists() and not list(tmp_path.glob("*.tmp"))
