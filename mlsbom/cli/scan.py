@@ -148,7 +148,11 @@ def write(result: Assessment, chosen: list[tuple[tuple[Callable[[Assessment], by
     if len(result.survey.artifacts) < WORTH or not apart or cores() < 2:
         _write(result, chosen)
         return
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError:  # the system allows no more processes
+        _write(result, chosen)
+        return
     if not child:
         try:
             _write(result, apart)

@@ -51,10 +51,15 @@ class Workers:
         self._children: list[ForkProcess] = []
         for _ in range(count):
             here, there = context.Pipe()
+            child = context.Process(target=_serve, args=(there, (*self._pipes, here), visit), daemon=True)
+            try:
+                child.start()
+            except OSError:  # the system allows no more: those that there are, and this process, do it all
+                here.close()
+                break
+            finally:
+                there.close()
             self._pipes.append(here)
-            child = context.Process(target=_serve, args=(there, tuple(self._pipes), visit), daemon=True)
-            child.start()
-            there.close()
             self._children.append(child)
 
     def share(self, batches: int, visit: Callable[[int], None], keep: Callable[[bytes], None]) -> None:
@@ -108,12 +113,13 @@ class Workers:
 
 
 def _serve(pipe: Connection[Any, Any], others: tuple[Connection[Any, Any], ...], visit: Callable[[int], bytes]) -> None:
-    """The life of a process: batches in, facts out, until the pipe is closed."""
+    """The life of a process: batches in, facts out, until the pipe is closed. However it ends, it says nothing: its parent will, which has
+    the same file before it then."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this process
-    for other in others:
-        other.close()
     try:
+        for other in others:
+            other.close()
         while True:
             pipe.send_bytes(visit(int(pipe.recv_bytes())))
-    except (EOFError, OSError):
-        return
+    finally:
+        os._exit(0)

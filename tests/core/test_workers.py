@@ -58,6 +58,30 @@ def test_what_a_dead_process_had_at_hand_is_read_here(many: Path, monkeypatch: p
     assert survey(many, 2) == alone
 
 
+def test_where_no_process_may_be_made_one_reads_all(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = survey(many, 1)
+
+    def refused() -> int:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refused)
+    assert survey(many, 3) == alone
+
+
+def test_a_process_that_fails_says_nothing(many: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    alone = survey(many, 1)
+    here, plain = os.getpid(), LocalSource.whole
+
+    def fails(self: LocalSource, entry: object) -> bytes:
+        if os.getpid() != here:
+            raise MemoryError
+        return plain(self, entry)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(LocalSource, "whole", fails)
+    assert survey(many, 2) == alone
+    assert capfd.readouterr() == ("", "")
+
+
 def test_no_process_outlives_the_collection(many: Path) -> None:
     survey(many, 3)
     with pytest.raises(ChildProcessError):
