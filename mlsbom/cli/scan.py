@@ -140,12 +140,12 @@ def _cached(outputs: tuple[str, ...], quiet: bool) -> int:
 
 
 def write(result: Assessment, chosen: list[tuple[tuple[Callable[[Assessment], bytes], str], str]]) -> None:
-    """Write each rendering to its file (whole or not at all) or to standard output. Of many files, every other rendering is made in a
+    """Write each rendering to its file (whole or not at all) or to standard output. Of many files or components, every other rendering is made in a
     forked process; what that one could not do is done here, and fails here in the same words."""
     from mlsbom.collect.workers import WORTH, cores
 
     apart = [c for c in chosen if c[1] not in ("", "-")][1::2]
-    if len(result.survey.artifacts) < WORTH or not apart or cores() < 2:
+    if len(result.survey.artifacts) + len(result.graph.components) < WORTH or not apart or cores() < 2:
         _write(result, chosen)
         return
     try:

@@ -13,6 +13,9 @@ MOST_OCCURRENCES: Final = 200
 PREFIX: Final = "mlsbom:"
 
 
+_NUMBERS: Final = frozenset({bool, int, float})
+
+
 class Clean(dict[str, Any]):
     """An object that was made without anything empty, of text that may be shown: `clean` leaves it as it is."""
 
@@ -26,6 +29,8 @@ def clean(x: Any) -> Any:
             if type(v) is str:  # most values are: a call for each would be half of the time
                 if v:
                     out[k] = v if v.isprintable() else text(v)
+            elif type(v) in _NUMBERS:
+                out[k] = v
             elif v is not None:
                 v = clean(v)
                 if v or v is False or (v == 0 and type(v) in (int, float)) or k == "dependsOn":
