@@ -140,8 +140,8 @@ def _cached(outputs: tuple[str, ...], quiet: bool) -> int:
 
 
 def write(result: Assessment, chosen: list[tuple[tuple[Callable[[Assessment], bytes], str], str]]) -> None:
-    """Write each rendering to its file (whole or not at all) or to standard output. Of many files or components, every other rendering is made in a
-    forked process; what that one could not do is done here, and fails here in the same words."""
+    """Write each rendering to its file (whole or not at all) or to standard output. Where there is much to render, every other file is made
+    in a forked process; what that one could not do is done here, and fails here in the same words."""
     from mlsbom.collect.workers import WORTH, cores
 
     apart = [c for c in chosen if c[1] not in ("", "-")][1::2]
