@@ -105,6 +105,7 @@ def run() -> None:
     import os
     import threading
 
+    code = 0
     try:
         main()
     except SystemExit as e:

@@ -159,8 +159,11 @@ def write(result: Assessment, chosen: list[tuple[tuple[Callable[[Assessment], by
             os._exit(0)
         finally:
             os._exit(1)
-    _write(result, [c for c in chosen if c not in apart])
-    if os.waitpid(child, 0)[1]:
+    try:
+        _write(result, [c for c in chosen if c not in apart])
+    finally:
+        undone = os.waitpid(child, 0)[1]
+    if undone:
         _write(result, apart)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -25,17 +24,15 @@ from mlsbom.collect.workers import BATCH, Workers, processes
 from mlsbom.errors import PackError, ReadError, Unreadable
 from mlsbom.knowledge import Packs, shared
 from mlsbom.model import Artifact, Link, Observed, Place, Shortfall, Status, Survey, Target, ToolInfo
+from mlsbom.patterns import late
 from mlsbom.sources import Entry, Source
 from mlsbom.sources.local import LocalSource, identity
 
 SMALL = 1 << 20  # read once, whole, in the main thread: measured best below about 1 MiB
-_SIGNATURE = re.compile(
-    rb"\.(?:sig|sigstore|sigstore\.json|intoto\.jsonl|jsonl|asc|p7s|sig\.json|bundle|attestation|provenance)\Z"
-).search
+_SIGNATURE = late(rb"\.(?:sig|sigstore|sigstore\.json|jsonl|asc|p7s|sig\.json|bundle|attestation|provenance)\Z")
 """Files that are read first: a signature may name algorithms that the digests of other files are then made with, too."""
 
 WEIGHTS_AFAR = "headers were read, the weights were not fetched, as asked (--weights headers)"
-
 
 
 class Found(Struct):
@@ -88,7 +85,7 @@ class _Collection:
         try:
             with responsive():
                 large = [e for e in entries if e.size > SMALL and not e.reason and e.kind in ("file", "symlink")]
-                early = [e for e in entries if _SIGNATURE(e.raw.lower()) and e.size <= SMALL]
+                early = [e for e in entries if _SIGNATURE.search(e.raw.lower()) and e.size <= SMALL]
                 for e in early:
                     self.visit(e)
                 wanted = self.driver.wanted_algorithms()
@@ -121,6 +118,7 @@ class _Collection:
                 self.visit(e, wanted.get(e.path, ()))
 
         def apart(number: int) -> bytes:
+            self.options.observer = None  # the first process tells of all
             self.take()
             here(number)
             found = self.take()

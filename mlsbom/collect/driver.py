@@ -117,6 +117,8 @@ class Driver:
             for name in sorted(asked):
                 self.shortfall(place, name, e)
             return frozenset()
+        if b"\0" in window:  # UTF-16 is searched as its ASCII
+            window = window.replace(b"\0", b"")
         if self._triggers is None:
             self._triggers = Triggers(self._table.rows)
         return self._triggers.hits(window, asked)

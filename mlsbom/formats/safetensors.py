@@ -1,8 +1,7 @@
 """safetensors: the header, its table of tensors, and every way in which it breaks the format.
 
-Source: the format section of the safetensors README and the checks of its `SafeTensors::read_metadata`. Fast: a header of 18 MB with
-150,000
-tensors is read in about 0.3 s, without an object a tensor.
+Source: the format section of the safetensors README and the checks of its `SafeTensors::read_metadata`. Fast: a header of
+18 MB with 150,000 tensors is read in about 0.3 s, without an object a tensor.
 """
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ def _unpack(source: Path, into: Path) -> None:
                 if len(raw) > info.file_size:
                     raise PackError(f"a member is larger than it says: {info.filename[:80]!r}")
                 target.write_bytes(raw)
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as e:
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as e:  # the last is zipfile's: a compression it does not know
         raise UsageError(f"no packs can be read from {source}: {e}") from e
 
 

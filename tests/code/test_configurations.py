@@ -84,7 +84,8 @@ def test_auto_map_makes_a_module_loaded(tmp_path: Path, settings: Settings) -> N
     assert findings(tmp_path / "b", named, settings)["CODE-PROCESS"] >= HIGH
 
 
-def test_secrets_are_not_shown(tmp_path: Path, settings: Settings) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_secrets_are_not_shown(tmp_path: Path, settings: Settings, encoding: str) -> None:
     from mlsbom.inspectors.code.secrets import _crc62
 
     body = "9fK2mQx7LpV4sT8wZc3Rb6Ny1Hd5Gj"
@@ -98,6 +99,6 @@ def test_secrets_are_not_shown(tmp_path: Path, settings: Settings) -> None:
     token = f"ghp_{body}{check.rjust(6, '0')}"
     assert _crc62(token) and not _crc62(token[:-1] + ("0" if token[-1] != "0" else "1"))
     (tmp_path / "target").mkdir()
-    (tmp_path / "target" / "run.sh").write_text(f"export TOKEN={token}\n")
+    (tmp_path / "target" / "run.sh").write_bytes(f"export TOKEN={token}\n".encode(encoding))
     found = [f for f in scan(str(tmp_path / "target"), settings).findings if f.rule == "SECRET"]
     assert len(found) == 1 and token not in str(found[0]) and body[8:] not in str(found[0])

@@ -82,6 +82,19 @@ def test_a_process_that_fails_says_nothing(many: Path, monkeypatch: pytest.Monke
     assert capfd.readouterr() == ("", "")
 
 
+def test_only_the_first_process_tells_of_progress(many: Path, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+
+    def seen(what: str, done: int, of: int) -> None:
+        with told.open("a") as f:
+            f.write(f"{os.getpid()} {done} {of}\n")
+
+    collect(LocalSource(str(many)), Options(cache=False, jobs=3, observer=seen))
+    rows = [tuple(map(int, row.split())) for row in told.read_text().splitlines()]
+    assert {pid for pid, _, _ in rows} == {os.getpid()}
+    assert all(done <= of for _, done, of in rows)
+
+
 def test_no_process_outlives_the_collection(many: Path) -> None:
     survey(many, 3)
     with pytest.raises(ChildProcessError):

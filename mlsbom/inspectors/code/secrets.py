@@ -68,6 +68,8 @@ def inspect(blob: Blob, context: Context) -> Iterator[Yield]:
     if blob.size > TEXT_LIMIT:
         return  # a vocabulary or a log; `tokenizer.json` is read by its own inspector
     data = blob.data(TEXT_LIMIT)
+    if b"\0" in data:  # UTF-16 is searched as its ASCII
+        data = data.replace(b"\0", b"")
     stems = {s for s in _STEMS if s in data}
     key = b"PRIVATE KEY" in data
     if not stems and not key:
